@@ -15,6 +15,7 @@ Everything that can go wrong, as one tree.
     + JobCancelled
   x LeaseHeld
   x PromotionRefused
+    + PromotionFrozen
   x PromotionFailed
   x GateError
 
@@ -152,6 +153,10 @@ class LeaseHeld(RetrainError):
 
 class PromotionRefused(RetrainError):
     """The promotion was not begun; the champion serves as before."""
+
+
+class PromotionFrozen(PromotionRefused):
+    """A person has put an earlier model back, and has not released promotions since."""
 
 
 class PromotionFailed(RetrainError):

@@ -26,6 +26,7 @@ from enum import Enum
 from typing import Final, TypeVar
 
 from airflow_aml_retrain.errors import ServiceUnavailable, UnexpectedAnswer, WireError
+from airflow_aml_retrain.wire.secret import scrubbed
 
 T = TypeVar("T")
 
@@ -89,8 +90,8 @@ class Response:
             raise WireError(msg) from exc
 
     def text(self) -> str:
-        """The beginning of the body, for a message."""
-        return self.body[:_EXCERPT].decode("utf-8", "replace")
+        """The beginning of the body, for a message, without the secrets it may echo."""
+        return scrubbed(self.body.decode("utf-8", "replace"))[:_EXCERPT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def ask(
             if came.status == 401 and not renewed:
                 renewed, request = True, replace(request, renew=True)
                 continue
-        request = replace(request, renew=False)
+            request = replace(request, renew=False)
         trouble = _trouble(request, came, settling=waited < settling)
         seconds = _back_off(attempt, came)
         if waited + seconds > patience:
@@ -175,32 +176,35 @@ def _back_off(attempt: int, came: Response | ServiceUnavailable) -> float:
 
 def unexpected(request: Request, answer: Response) -> UnexpectedAnswer:
     """The error for *answer*, with whatever the service's own envelope says."""
-    code, reason = "", ""
-    details: tuple[tuple[str, str], ...] = ()
-    try:
-        said = answer.json()
-    except WireError:
-        said = None
-    match said:
-        case {"error": {"code": str(code), "message": str(reason), **rest}}:
-            details = tuple(_details(rest.get("details")))
-        case _:
-            pass
+    said = _envelope(answer)
     return UnexpectedAnswer(
         request.line,
         "HTTP 2xx",
         answer.status,
-        code=code,
-        reason=reason,
-        details=details,
+        code=str(said.get("code") or ""),
+        reason=scrubbed(str(said.get("message") or "")),
+        details=tuple(_details(said.get("details"))),
         body=answer.text(),
     )
+
+
+def _envelope(answer: Response) -> Mapping[str, object]:
+    """What stands in the body's "error": the one envelope of all the services' planes."""
+    try:
+        said = answer.json()
+    except WireError:
+        return {}
+    match said:
+        case {"error": {**error}}:
+            return {str(name): value for name, value in error.items()}
+        case _:
+            return {}
 
 
 def _details(said: object) -> Generator[tuple[str, str], None, None]:
     for detail in said if isinstance(said, list) else ():
         match detail:
             case {"code": str(code), "message": str(message)}:
-                yield code, message
+                yield code, scrubbed(message)
             case _:
                 pass

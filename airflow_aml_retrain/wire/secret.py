@@ -1,11 +1,24 @@
 """
-A string that does not print itself.
+A string that does not print itself, and the removal of those that others printed.
 
 Law: `reveal` is called in `client`, at the moment of use, and nowhere else.
 """
 
 import hmac
-from typing import NoReturn
+import re
+from typing import Final, NoReturn
+
+_MASK: Final = "***"
+
+# A service may echo a request or a blob reference in an error: the values after these names,
+# and anything that looks like a 64-byte key, stay out of what we repeat.
+_NAMED: Final = re.compile(
+    r"""(\bsig=|\bAccountKey=|\bSharedAccessSignature=|\bBearer\s+
+        |"(?:SasBlobToken|ConnectionString|PrimaryKey|SecondaryKey)"\s*:\s*")
+        [^&;\s"'<>]+""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_KEY: Final = re.compile(r"[A-Za-z0-9+/]{86}==")
 
 
 class Secret:
@@ -36,3 +49,8 @@ class Secret:
     def __reduce__(self) -> NoReturn:
         msg = "a Secret is not pickled: pass the connection id and look it up again"
         raise TypeError(msg)
+
+
+def scrubbed(text: str) -> str:
+    """Return *text* of a service without the signatures, keys and tokens it may echo."""
+    return _KEY.sub(_MASK, _NAMED.sub(lambda found: found[1] + _MASK, text))

@@ -32,8 +32,15 @@ class Verbs(Protocol):
 
     def serving(self) -> Conversation[Serving]: ...
 
-    def publish(self, model: ModelBlob, resource: str) -> Conversation[None]:
-        """Put *model* into the updatable *resource*; accepted is not yet serving."""
+    def published(self) -> Conversation[Serving]:
+        """What `restore` goes back to: for a classic service, what its default endpoint serves."""
+
+    def publish(self, model: ModelBlob, resource: str | None = None) -> Conversation[None]:
+        """
+        Put *model* into the updatable *resource* (None: the only one).
+
+        Accepted is not yet serving.
+        """
 
     def restore(self) -> Conversation[None]:
         """Go back to the model that the endpoint was published with."""

@@ -1,0 +1,203 @@
+"""
+A `Request` into bytes, a key beside it, and "no answer" into `ServiceUnavailable`; nothing else.
+
+Law: what is sent is never told. Errors and logs name the method and the URL, no body and no
+header; redirects are answers like any other, so a credential goes to no host that was not
+asked; and what goes to this machine goes through no proxy.
+"""
+
+import asyncio
+import json
+import math
+import time
+from typing import TYPE_CHECKING, TypedDict
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from airflow_aml_retrain.client.drive import arun, run
+from airflow_aml_retrain.client.hosts import HostRule, is_loopback
+from airflow_aml_retrain.client.keyring import Keyring
+from airflow_aml_retrain.client.pool import CONNECT_TIMEOUT, READ_TIMEOUT, leased_session
+from airflow_aml_retrain.errors import NotConfigured, ServiceUnavailable
+from airflow_aml_retrain.wire.conversation import Credential, Request, Response
+from airflow_aml_retrain.wire.secret import Secret
+
+if TYPE_CHECKING:
+    import aiohttp
+    import requests
+
+
+class _Proxy(TypedDict, total=False):
+    proxy: str
+    proxy_auth: "aiohttp.BasicAuth | None"
+
+
+class BlockingTransport:
+    """Sends over `requests`; keeps its connections until `close`."""
+
+    def __init__(self, keyring: Keyring, hosts: HostRule) -> None:
+        self._keyring = keyring
+        self._hosts = hosts
+        self._session: requests.Session | None = None
+
+    def __call__(self, request: Request) -> Response:
+        self._hosts.require(request.url)
+        if request.renew:
+            run(self._keyring.renewed(request.credential), self)
+        key = self._keyring.secret(request.credential)
+        begun = time.monotonic()
+        answer = self._sent(request, key, begun)
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Response(answer.status_code, answer.content, headers, _since(begun))
+
+    def close(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _sent(self, request: Request, key: Secret | None, begun: float) -> "requests.Response":
+        import requests
+
+        self._session = self._session or requests.Session()
+        try:
+            return self._session.request(
+                request.method,
+                request.url,
+                data=_body(request),
+                headers=_headers(request, key),
+                # Else `requests` lets a ~/.netrc overrule the header.
+                auth=lambda prepared: prepared,
+                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                allow_redirects=False,
+                proxies={"http": "", "https": ""} if _is_local(request.url) else None,
+            )
+        except _lost_to_requests() as exc:
+            raise _unavailable(request, exc, begun) from exc
+
+
+class AsyncTransport:
+    """Sends over the `aiohttp` session that all of the event loop shares."""
+
+    def __init__(self, keyring: Keyring, hosts: HostRule) -> None:
+        self._keyring = keyring
+        self._hosts = hosts
+        self._renewing = asyncio.Lock()
+        self._renewed_at = -math.inf
+
+    async def __call__(self, request: Request) -> Response:
+        self._hosts.require(request.url)
+        if request.renew:
+            await self._renew(request.credential)
+        key = self._keyring.secret(request.credential)
+        begun = time.monotonic()
+        async with leased_session() as session:
+            return await _asked(session, request, key, begun)
+
+    async def _renew(self, credential: Credential) -> None:
+        """Read the key anew, once for the whole crowd whose key was refused."""
+        refused_at = time.monotonic()
+        async with self._renewing:
+            if self._renewed_at < refused_at:
+                await arun(self._keyring.renewed(credential), self)
+                self._renewed_at = time.monotonic()
+
+
+async def _asked(
+    session: "aiohttp.ClientSession", request: Request, key: Secret | None, begun: float
+) -> Response:
+    try:
+        async with session.request(
+            request.method,
+            request.url,
+            data=_body(request),
+            headers=_headers(request, key),
+            allow_redirects=False,
+            **_proxy(request.url),
+        ) as answer:
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            return Response(answer.status, await answer.read(), headers, _since(begun))
+    except _lost_to_aiohttp() as exc:
+        raise _unavailable(request, exc, begun) from exc
+
+
+def _body(request: Request) -> bytes | None:
+    """UTF-8 JSON; real resource names hold U+00A0, which ASCII clients turned into "?"."""
+    if request.body is None:
+        return None
+    return json.dumps(request.body, ensure_ascii=False, default=_revealed).encode()
+
+
+def _revealed(value: object) -> str:
+    """Write a `Secret` out: the protocol itself demands a SAS in the body."""
+    if not isinstance(value, Secret):
+        msg = f"a request body cannot hold a {type(value).__name__}"
+        raise TypeError(msg)
+    return value.reveal()
+
+
+def _headers(request: Request, key: Secret | None) -> dict[str, str]:
+    headers = {"Accept": "application/json"}
+    if request.body is not None:
+        headers["Content-Type"] = "application/json; charset=utf-8"
+    elif request.method != "GET":
+        headers["Content-Length"] = "0"
+    if key is not None:
+        headers["Authorization"] = f"Bearer {key.reveal()}"
+    return headers
+
+
+def _lost_to_requests() -> tuple[type[Exception], ...]:
+    """No answer, or the half of one."""
+    from requests import exceptions
+
+    return (
+        exceptions.ConnectionError,
+        exceptions.Timeout,
+        exceptions.ChunkedEncodingError,
+        exceptions.ContentDecodingError,
+    )
+
+
+def _lost_to_aiohttp() -> tuple[type[Exception], ...]:
+    """No answer, or the half of one; not `ClientError`, which covers malformed requests too."""
+    import aiohttp
+
+    return (
+        aiohttp.ClientConnectionError,
+        aiohttp.ClientPayloadError,
+        aiohttp.ClientResponseError,
+        TimeoutError,
+    )
+
+
+def _unavailable(request: Request, exc: Exception, begun: float) -> Exception:
+    """Say that there was no answer; a certificate that is not trusted is the user's to mend."""
+    if "CERTIFICATE_VERIFY_FAILED" in str(exc):
+        msg = f"{request.line}: the server's certificate is not trusted by this machine"
+        return NotConfigured(msg)
+    elapsed = _since(begun)
+    msg = f"{request.line}: no answer after {elapsed:.1f} s ({type(exc).__name__})"
+    return ServiceUnavailable(msg, elapsed=elapsed)
+
+
+def _since(begun: float) -> float:
+    return time.monotonic() - begun
+
+
+def _is_local(url: str) -> bool:
+    return is_loopback(urlsplit(url).hostname or "")
+
+
+def _proxy(url: str) -> "_Proxy":
+    """The proxy that the machine is set up with, as `requests` finds it by itself."""
+    import aiohttp
+    from yarl import URL
+
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    address = getproxies().get(parts.scheme)
+    if not address or is_loopback(host) or proxy_bypass(host):
+        return {}
+    proxy = URL(address)
+    return {"proxy": str(proxy.with_user(None)), "proxy_auth": aiohttp.BasicAuth.from_url(proxy)}

@@ -1,0 +1,93 @@
+"""An Airflow that runs: its home, its processes and its REST API, and waiting for what it does."""
+
+import os
+import shutil
+import signal
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import psutil
+
+from airflow_aml_retrain.demo.airflow import USER, Home
+from airflow_aml_retrain.demo.processes import Supervisor
+from airflow_aml_retrain.demo.rest import Json, Rest
+
+FINAL: Final = frozenset({"success", "failed"})
+
+_START: Final = 180.0
+_PARSE: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAirflow:
+    """A running Airflow; every wait ends at once if one of its processes dies."""
+
+    home: Home
+    rest: Rest
+    supervisor: Supervisor
+
+    @classmethod
+    def start(cls, home: Home, supervisor: Supervisor) -> Self:
+        """Start the components of a *home* that is made; return when all say that they are well."""
+        home.start(supervisor)
+        live = cls(home, Rest(home.url, USER, home.password), supervisor)
+        live.wait("Airflow to be up", live.rest.is_healthy, timeout=_START)
+        return live
+
+    def wait(self, what: str, is_so: Callable[[], bool], *, timeout: float) -> None:
+        """Until *is_so* says yes."""
+        self.supervisor.wait_for(what, lambda: is_so() or None, timeout=timeout)
+
+    def add_dag(self, file: Path, dag_id: str) -> None:
+        """Put *file* into the folder of DAGs; return when Airflow knows its *dag_id*."""
+        shutil.copy(file, self.home.dags)
+        self.wait_for_dag(dag_id)
+
+    def wait_for_dag(self, dag_id: str, *, timeout: float = _PARSE) -> None:
+        """Until *dag_id* is known; a DAG file that cannot be imported is said at once."""
+        self.wait(f"the DAG {dag_id}", lambda: self._knows(dag_id), timeout=timeout)
+
+    def wait_for_run(
+        self,
+        dag_id: str,
+        run_id: str,
+        *,
+        timeout: float,
+        states: Collection[str] = FINAL,
+    ) -> str:
+        """Until the run is in one of *states*; which one."""
+
+        def state() -> str | None:
+            now = str(self.rest.run(dag_id, run_id)["state"])
+            return now if now in states else None
+
+        return self.supervisor.wait_for(f"run {run_id} of {dag_id}", state, timeout=timeout)
+
+    def wait_for_task(
+        self, dag_id: str, run_id: str, task_id: str, *states: str, timeout: float
+    ) -> Json:
+        """Until a task is in one of *states*; all that Airflow says of it then."""
+
+        def task() -> Json | None:
+            tasks = self.rest.tasks(dag_id, run_id)
+            here = (t for t in tasks if t["task_id"] == task_id and t["state"] in states)
+            return next(here, None)
+
+        what = f"task {task_id} of {run_id} to be {' or '.join(states)}"
+        return self.supervisor.wait_for(what, task, timeout=timeout)
+
+    def kill_worker(self, task: Json) -> None:
+        """Kill the process that runs *task*, and the worker that looks after it, at one stroke."""
+        runner = psutil.Process(int(task["pid"]))
+        worker = runner.parent()
+        if worker is not None:
+            os.kill(worker.pid, signal.SIGKILL)
+        os.kill(runner.pid, signal.SIGKILL)
+
+    def _knows(self, dag_id: str) -> bool:
+        for error in self.rest.import_errors():
+            msg = f"{error['filename']} cannot be imported:\n{error['stack_trace']}"
+            raise RuntimeError(msg)
+        return self.rest.has_dag(dag_id)

@@ -1,0 +1,125 @@
+"""What the demo and the tests ask of a running Airflow, over its public REST API."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests  # noqa: TID253 - no DAG file imports the demo
+
+_PATIENCE = 60.0
+
+# The API's answers are JSON that Airflow's own documentation describes; here they are only read.
+Json = dict[str, Any]
+
+
+class Refused(RuntimeError):
+    """Airflow answered with an error; the message holds what it said."""
+
+
+@dataclass(slots=True)
+class Rest:
+    """One Airflow at *url*, spoken to as *user*."""
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+    _token: str = field(default="", repr=False)
+
+    def call(self, method: str, path: str, body: object = None, **query: str) -> Json:
+        """Ask ``/api/v2/PATH`` and return the JSON that came, {} when none did."""
+        answer = self._send(method, path, body, query)
+        if answer.status_code == 401:
+            self._token = ""
+            answer = self._send(method, path, body, query)
+        if not answer.ok:
+            msg = f"{method} {path}: Airflow answered {answer.status_code}: {answer.text[:1000]}"
+            raise Refused(msg)
+        return dict(answer.json()) if answer.content else {}
+
+    def is_healthy(self) -> bool:
+        """Whether api-server, scheduler, triggerer and dag-processor all say so."""
+        try:
+            answer = requests.get(f"{self.url}/api/v2/monitor/health", timeout=5)
+        except requests.RequestException:
+            return False
+        parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+        said = answer.json() if answer.ok else {}
+        return all((said.get(part) or {}).get("status") == "healthy" for part in parts)
+
+    def add_connection(self, conn_id: str, conn_type: str, **fields: object) -> None:
+        body = {"connection_id": conn_id, "conn_type": conn_type, **fields}
+        self.call("POST", "connections", body)
+
+    def has_dag(self, dag_id: str) -> bool:
+        answer = self._send("GET", f"dags/{dag_id}", None, {})
+        return answer.ok
+
+    def import_errors(self) -> list[Json]:
+        return list(self.call("GET", "importErrors")["import_errors"])
+
+    def unpause(self, dag_id: str) -> None:
+        self.call("PATCH", f"dags/{dag_id}", {"is_paused": False}, update_mask="is_paused")
+
+    def trigger(self, dag_id: str, **conf: object) -> str:
+        """Start a run by hand, with no logical date, as the UI's button does; its run id."""
+        body = {"logical_date": None, "conf": conf}
+        return str(self.call("POST", f"dags/{dag_id}/dagRuns", body)["dag_run_id"])
+
+    def runs(self, dag_id: str) -> list[Json]:
+        """The runs, the earliest first."""
+        return list(self.call("GET", f"dags/{dag_id}/dagRuns", order_by="run_after")["dag_runs"])
+
+    def run(self, dag_id: str, run_id: str) -> Json:
+        return self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}")
+
+    def tasks(self, dag_id: str, run_id: str) -> list[Json]:
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        return list(self.call("GET", path)["task_instances"])
+
+    def states(self, dag_id: str, run_id: str) -> Mapping[str, str | None]:
+        """The state of each task of a run, by task id (None: not yet scheduled)."""
+        return {task["task_id"]: task["state"] for task in self.tasks(dag_id, run_id)}
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
+        return self.call("GET", path, deserialize="true")["value"]
+
+    def log(self, dag_id: str, run_id: str, task_id: str, attempt: int = 1) -> str:
+        """Everything that one attempt at a task logged, as lines of text."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}"
+        content = self.call("GET", path, full_content="true")["content"]
+        return "\n".join(_line(entry) for entry in content)
+
+    def _send(
+        self, method: str, path: str, body: object, query: Mapping[str, str]
+    ) -> requests.Response:
+        if not self._token:
+            self._token = self._log_in()
+        return requests.request(
+            method,
+            f"{self.url}/api/v2/{path}",
+            json=body,
+            params=query,
+            headers={"Authorization": f"Bearer {self._token}", "Accept": "application/json"},
+            timeout=_PATIENCE,
+        )
+
+    def _log_in(self) -> str:
+        answer = requests.post(
+            f"{self.url}/auth/token",
+            json={"username": self.user, "password": self.password},
+            timeout=_PATIENCE,
+        )
+        if not answer.ok:
+            msg = f"Airflow did not let {self.user} in: {answer.status_code} {answer.text[:300]}"
+            raise Refused(msg)
+        return str(answer.json()["access_token"])
+
+
+def _line(entry: object) -> str:
+    match entry:
+        case {"event": event, **rest}:
+            error = rest.get("error_detail")
+            return f"{event} {error}" if error else str(event)
+        case _:
+            return str(entry)

@@ -1,0 +1,118 @@
+"""The routes of the data plane: BES and RRS of one endpoint, and its swagger.json."""
+
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from airflow_aml_retrain.emulator import messages, swagger
+from airflow_aml_retrain.emulator.access import endpoint_by_id, endpoint_by_key
+from airflow_aml_retrain.emulator.batch import Batch
+from airflow_aml_retrain.emulator.front import DEED
+from airflow_aml_retrain.emulator.messages import Deed, Execution, Submission
+from airflow_aml_retrain.emulator.records import Endpoint, Service
+from airflow_aml_retrain.emulator.refusals import bad_argument, not_emulated, not_found
+from airflow_aml_retrain.emulator.scoring import Scorer
+from airflow_aml_retrain.emulator.site import Site, body_of
+
+router = APIRouter(prefix="/workspaces/{workspace}/services/{guid}")
+
+Body = Annotated[bytes, Depends(body_of)]
+_VERSION = "2.0"
+
+
+@router.post("/jobs")
+def submit(request: Request, workspace: str, guid: str, body: Body) -> str:
+    endpoint, service = _asked(request, workspace, guid, feature="jobs of version 1")
+    return _batch(request).submit(endpoint, service, messages.parse(Submission, body)).id
+
+
+@router.post("/jobs/{job}/start")
+def start(request: Request, workspace: str, guid: str, job: str) -> Response:
+    endpoint, _ = _asked(request, workspace, guid)
+    _batch(request).start(endpoint, job, _deed(request).fail_job)
+    return Response(status_code=_site(request).settings.gaps.start_status)
+
+
+@router.get("/jobs/{job}")
+def status(request: Request, workspace: str, guid: str, job: str) -> dict[str, object]:
+    endpoint, _ = _asked(request, workspace, guid)
+    return _batch(request).status(endpoint, job, expired=_deed(request).expire_sas)
+
+
+@router.delete("/jobs/{job}")
+def cancel(request: Request, workspace: str, guid: str, job: str) -> Response:
+    endpoint, _ = _asked(request, workspace, guid)
+    _batch(request).cancel(endpoint, job)
+    return Response(status_code=_site(request).settings.gaps.cancel_status)
+
+
+@router.get("/jobs")
+@router.get("/jobs/")
+@router.delete("/jobs/")
+def no_job(request: Request, workspace: str, guid: str) -> None:
+    """There is no listing: a job id is the only way to a job."""
+    _asked(request, workspace, guid)
+    raise bad_argument("MissingJobId")
+
+
+@router.post("/execute")
+def execute(request: Request, workspace: str, guid: str, body: Body) -> dict[str, object]:
+    endpoint, service = _asked(request, workspace, guid)
+    scorer = cast("Scorer", request.app.state.scorer)
+    return scorer.answer(
+        endpoint,
+        service,
+        messages.parse(Execution, body),
+        swagger=request.query_params.get("format", "").lower() == "swagger",
+        types=request.query_params.get("details", "").lower() == "true",
+    )
+
+
+@router.post("/score")
+def score() -> None:
+    """The form before 2.0."""
+    feature = "RRS of version 1 (/score)"
+    raise not_emulated(feature)
+
+
+@router.get("/swagger.json")
+def describe(request: Request, workspace: str, guid: str) -> dict[str, object]:
+    """No key is asked for."""
+    site = _site(request)
+    endpoint = endpoint_by_id(site, workspace, guid)
+    if site.clock() - endpoint.created < site.settings.gaps.swagger_after:
+        raise not_found("WebServiceNotFound")
+    return swagger.of(_service(site, endpoint), endpoint, site.api_location(request, endpoint))
+
+
+def _asked(
+    request: Request, workspace: str, guid: str, *, feature: str = ""
+) -> tuple[Endpoint, Service]:
+    """Whose call it is, once key and api-version are right; *feature* is what no version means."""
+    site = _site(request)
+    endpoint = endpoint_by_key(site, request, workspace, guid)
+    version = request.query_params.get("api-version")
+    if feature and version in {None, "1.0"}:
+        raise not_emulated(feature)
+    if version != _VERSION:
+        raise bad_argument("BadVersionCall", version or "")
+    return endpoint, _service(site, endpoint)
+
+
+def _service(site: Site, endpoint: Endpoint) -> Service:
+    service = site.store.get(Service, endpoint.service_id)
+    if service is None:
+        raise not_found("WebServiceNotFound")
+    return service
+
+
+def _site(request: Request) -> Site:
+    return cast("Site", request.app.state.site)
+
+
+def _batch(request: Request) -> Batch:
+    return cast("Batch", request.app.state.batch)
+
+
+def _deed(request: Request) -> Deed:
+    return cast("Deed", request.scope[DEED])

@@ -1,0 +1,114 @@
+"""
+Worker processes, so that training never stands in the way of an answer.
+
+A worker that dies takes the pool with it; the pool is replaced, and what was in it is done once
+more before it is given up. A worker ends by itself when the emulator is gone, however it went.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from airflow_aml_retrain.emulator import training, work
+from airflow_aml_retrain.emulator.training import Model, Recipe, Trained
+from airflow_aml_retrain.emulator.work import Failure, Order
+
+T = TypeVar("T")
+
+_CRASHED = Failure(
+    "ContainerProcessTerminatedWithSystemError",
+    "The container process crashed with system error",
+    "InternalError",
+    500,
+)
+
+
+class Workers:
+    """A pool of *count* processes that train and score."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._lock = threading.Lock()
+        self._pool = _pool(count)
+        # The processes are there, with their libraries, before the first job is.
+        self._pool.submit(os.getpid)
+
+    def submit(self, order: Order, done: Callable[[Failure | None], None]) -> Future[object]:
+        """Have *order* done; *done* is told how it ended, unless the future is cancelled."""
+        return self._submit(order, done, attempts=2)
+
+    def learn(self, data: bytes, recipe: Recipe) -> Trained:
+        """Train now, in a worker, and wait for it."""
+        with self._lock:
+            future = self._pool.submit(work.learn, data, recipe)
+        return future.result()
+
+    def load(self, data: bytes) -> Model:
+        return training.load(data)
+
+    def close(self) -> None:
+        """Drop what waits, and end the processes without waiting for what they do."""
+        with self._lock:
+            processes = list((self._pool._processes or {}).values())  # noqa: SLF001 - kill_workers comes with Python 3.14
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.terminate()
+
+    def _submit(
+        self, order: Order, done: Callable[[Failure | None], None], attempts: int
+    ) -> Future[object]:
+        with self._lock:
+            pool = self._pool
+            future: Future[Failure | None] = pool.submit(work.perform, order)
+
+        def told(ended: Future[Failure | None]) -> None:
+            if ended.cancelled():
+                return
+            trouble = ended.exception()
+            if not isinstance(trouble, BrokenProcessPool):
+                done(_failed(trouble) if trouble else ended.result())
+            elif self._replace(pool) and attempts > 1:
+                self._submit(order, done, attempts - 1)
+            else:
+                done(_CRASHED)
+
+        future.add_done_callback(told)
+        return future  # type: ignore[return-value]  # Future is invariant, and callers only cancel it
+
+    def _replace(self, broken: ProcessPoolExecutor) -> bool:
+        with self._lock:
+            if self._pool is broken:
+                self._pool = _pool(self._count)
+        return True
+
+
+def _pool(count: int) -> ProcessPoolExecutor:
+    # Spawned, not forked: the emulator has threads, and a fork of those can hang.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(count, mp_context=context, initializer=_settle_in)
+
+
+def _settle_in() -> None:
+    """Leave Ctrl-C to the emulator, and end when it does; keep to one core."""
+    from threadpoolctl import threadpool_limits
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threadpool_limits(1)
+
+
+def _leave_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _failed(trouble: BaseException) -> Failure:
+    message = f"{type(trouble).__name__}: {trouble}"
+    return Failure("ModuleExecutionFailed", message, "InternalError", 500)

@@ -1,0 +1,1 @@
+"""Operators and sensors put together: whole retrainings as one function."""

@@ -1,0 +1,1 @@
+"""Where a task points to: finished URLs that the UI shows as buttons."""

@@ -1,0 +1,1 @@
+"""The verbs of a DAG author, one file per deed."""

@@ -1,0 +1,99 @@
+"""
+A batch job as an operator holds it: created, remembered, started; cancelled on kill.
+
+Law: the three stand in this order and nowhere else, and cancelling forgets first.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from airflow_aml_retrain.errors import DeadlineExceeded, NotUpdatable, UnexpectedAnswer
+from airflow_aml_retrain.operators.memory import JobMemory
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_aml_retrain.client.backend import Backend
+    from airflow_aml_retrain.wire.blobs import ModelBlob
+    from airflow_aml_retrain.wire.jobs import JobId, JobReport
+
+log: Final = logging.getLogger(__name__)
+
+
+class OfService(Protocol):
+    """An operator that speaks to one endpoint, with data from one storage."""
+
+    conn_id: str
+    service: str | None
+    endpoint: str | None
+    wasb_conn_id: str
+
+
+@dataclass(slots=True)
+class BatchJob:
+    """One attempt's job on one endpoint; *inputs* are places "container/path"."""
+
+    backend: "Backend"
+    memory: JobMemory
+    wasb_conn_id: str
+    job: "JobId | None" = None
+
+    @classmethod
+    def open(cls, operator: OfService, context: "Context") -> "BatchJob":
+        from airflow_aml_retrain.hooks.retrain import backend_for
+
+        backend = backend_for(operator.conn_id, operator.service, operator.endpoint)
+        return cls(backend, JobMemory(context), operator.wasb_conn_id)
+
+    def started(self, inputs: Mapping[str, str], parameters: Mapping[str, str]) -> str:
+        """The reference of a job that runs; an earlier try's job is taken up again."""
+        from airflow_aml_retrain.wire.jobs import started
+
+        self.job = self.memory.adoptable(self.backend)
+        if self.job is None:
+            serving = self.serving()
+            self.job = self.backend.run(self.backend.verbs.submit(self._blobs(inputs), parameters))
+            # Before it is started: see the law of `memory`.
+            self.memory.remember(self.job, serving=serving)
+        else:
+            log.info("Taking up job %s of an earlier try", self.job)
+        self.backend.run(started(self.backend.verbs, self.job))
+        log.info("Job %s runs on %s", self.job, self.backend.name)
+        return self.backend.reference(self.job)
+
+    def waited(self, *, every: float, until: float) -> "JobReport":
+        """Wait on this worker until the job has ended; past *until* it is cancelled."""
+        from airflow_aml_retrain.wire.jobs import wait
+
+        if self.job is None:
+            msg = "there is no job to wait for: call started first"
+            raise ValueError(msg)
+        try:
+            return self.backend.run(wait(self.backend.verbs, self.job, every=every), until=until)
+        except DeadlineExceeded:
+            self.cancel()
+            raise
+
+    def serving(self) -> str:
+        """The locations of the endpoint's models, one a line; empty where nobody may read it."""
+        try:
+            serving = self.backend.run(self.backend.verbs.serving())
+        except (NotUpdatable, UnexpectedAnswer):
+            return ""
+        return "\n".join(sorted(model.location for model in serving.models.values()))
+
+    def cancel(self) -> None:
+        if self.job is None:
+            return
+        self.memory.forget()
+        self.backend.run(self.backend.verbs.cancel(self.job))
+        log.info("Cancelled job %s", self.job)
+
+    def _blobs(self, inputs: Mapping[str, str]) -> "dict[str, ModelBlob]":
+        from airflow_aml_retrain.client.blobs import split_path
+        from airflow_aml_retrain.hooks.storage import blob_store
+
+        store = blob_store(self.wasb_conn_id)
+        return {name: store.reference(*split_path(place)) for name, place in inputs.items()}

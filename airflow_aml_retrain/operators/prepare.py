@@ -1,0 +1,190 @@
+"""Data that a retraining job can take: one CSV of many blobs, and a hold-out set apart from it."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, TypedDict
+
+from airflow.sdk import BaseOperator
+
+from airflow_aml_retrain.errors import NotConfigured
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_aml_retrain.client.split import Split
+
+_USUAL_FRACTION: Final = 0.2
+_UNSET: Final = frozenset({"", "None"})
+"""What a template makes of a form field that was left empty."""
+
+
+class PreparedData(TypedDict):
+    """What the next tasks need; places are "container/path"."""
+
+    training: str
+    training_rows: int
+    holdout: str
+    holdout_rows: int
+    data_cutoff: str
+    blobs: int
+
+
+class PrepareDataOperator(BaseOperator):
+    """
+    Join the CSV blobs up to the data cut-off into one, and set the hold-out apart.
+
+    A batch job takes one blob per input. Both results are named by the run: a retry writes over
+    its own, and two runs never meet. Returns `PreparedData`.
+
+    The hold-out is set apart in exactly one way: by key (`holdout_fraction`, `holdout_key`; the
+    usual one), by time (`holdout_since` or `holdout_period`), or by `holdout_source`.
+
+    :param source: Where the CSV blobs lie, "container/prefix". (templated)
+    :param destination: Where to write, "container/prefix", not under *source*. (templated)
+    :param data_cutoff: ISO time; blobs dated strictly before it count. Default: the run's
+        `run_after`. Without a zone it is UTC. (templated)
+    :param date_pattern: strptime pattern of the date in a blob's name, such as "%Y-%m-%d".
+        Default: a blob is dated by its last modification.
+    :param holdout_fraction: Which part of the keys is held out, above 0 and below 1.
+        Default 0.2, when no other way is chosen.
+    :param holdout_key: The column or columns whose hash decides. Default: the whole row.
+    :param holdout_since: ISO time; blobs dated at or after it are held out. (templated)
+    :param holdout_period: The blobs of this long before the data cut-off are held out.
+    :param holdout_source: An audited hold-out of its own, "container/prefix"; the cut-off
+        holds for it too. (templated)
+    :param label_column: A column in which every row must have a value. (templated)
+    :param wasb_conn_id: The storage connection. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        "source",
+        "destination",
+        "data_cutoff",
+        "holdout_since",
+        "holdout_source",
+        "label_column",
+        "wasb_conn_id",
+    )
+    ui_color = "#e8f1fb"
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        destination: str,
+        data_cutoff: str | None = None,
+        date_pattern: str | None = None,
+        holdout_fraction: float | None = None,
+        holdout_key: str | Sequence[str] | None = None,
+        holdout_since: str | None = None,
+        holdout_period: timedelta | None = None,
+        holdout_source: str | None = None,
+        label_column: str | None = None,
+        wasb_conn_id: str = "wasb_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.destination = destination
+        self.data_cutoff = data_cutoff
+        self.date_pattern = date_pattern
+        self.holdout_fraction = holdout_fraction
+        self.holdout_key = holdout_key
+        self.holdout_since = holdout_since
+        self.holdout_period = holdout_period
+        self.holdout_source = holdout_source
+        self.label_column = label_column
+        self.wasb_conn_id = wasb_conn_id
+
+    def execute(self, context: "Context") -> PreparedData:
+        from airflow_aml_retrain.client.prepare import Plan, prepare
+        from airflow_aml_retrain.hooks.storage import blob_store
+
+        cutoff = self._cutoff(context)
+        folder = f"{self.destination.rstrip('/')}/{_folder(context)}"
+        plan = Plan(
+            source=self.source,
+            training=f"{folder}/training.csv",
+            holdout=f"{folder}/holdout.csv",
+            cutoff=cutoff,
+            split=self._split(cutoff),
+            date_pattern=self.date_pattern,
+            label=_given(self.label_column),
+        )
+        prepared = prepare(blob_store(self.wasb_conn_id), plan)
+        self.log.info("Joined %s into %s: %s", self.source, plan.training, prepared)
+        return PreparedData(
+            training=plan.training,
+            training_rows=prepared.training_rows,
+            holdout=plan.holdout,
+            holdout_rows=prepared.holdout_rows,
+            data_cutoff=cutoff.isoformat(),
+            blobs=prepared.blobs,
+        )
+
+    def _cutoff(self, context: "Context") -> datetime:
+        given = _given(self.data_cutoff)
+        if given is not None:
+            return _time("data_cutoff", given)
+        run_after = context["dag_run"].run_after
+        return run_after if run_after.tzinfo else run_after.replace(tzinfo=UTC)
+
+    def _split(self, cutoff: datetime) -> "Split":
+        """The one way in which the hold-out is set apart."""
+        from airflow_aml_retrain.client.split import Apart, ByDate, ByKey
+
+        since, source = _given(self.holdout_since), _given(self.holdout_source)
+        by_key = self.holdout_fraction is not None or self.holdout_key is not None
+        ways = {
+            "holdout_fraction or holdout_key": by_key,
+            "holdout_since": since is not None,
+            "holdout_period": self.holdout_period is not None,
+            "holdout_source": source is not None,
+        }
+        chosen = [way for way, is_chosen in ways.items() if is_chosen]
+        if len(chosen) > 1:
+            msg = f"the hold-out is set apart in one way, not in {len(chosen)}: {chosen}"
+            raise NotConfigured(msg)
+        if since is not None:
+            return ByDate(_time("holdout_since", since))
+        if self.holdout_period is not None:
+            return ByDate(cutoff - self.holdout_period)
+        if source is not None:
+            return Apart(source)
+        return ByKey(self._fraction(), self._key())
+
+    def _fraction(self) -> float:
+        fraction = _USUAL_FRACTION if self.holdout_fraction is None else self.holdout_fraction
+        if not 0 < fraction < 1:
+            msg = f"holdout_fraction {fraction}: expected a number above 0 and below 1"
+            raise NotConfigured(msg)
+        return fraction
+
+    def _key(self) -> tuple[str, ...]:
+        if isinstance(self.holdout_key, str):
+            return (self.holdout_key,)
+        return tuple(self.holdout_key or ())
+
+
+def _given(rendered: str | None) -> str | None:
+    return None if rendered is None or rendered.strip() in _UNSET else rendered.strip()
+
+
+def _time(name: str, text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as exc:
+        msg = f"{name} {text!r}: expected an ISO time such as 2024-06-01T00:00:00+00:00"
+        raise NotConfigured(msg) from exc
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _folder(context: "Context") -> str:
+    """A path of this task in this run; the hash keeps run ids apart that clean to one name."""
+    task = context["ti"]
+    run = re.sub(r"[^A-Za-z0-9_.-]", "-", task.run_id)
+    mapped = "" if task.map_index in (None, -1) else f"-{task.map_index}"
+    digest = sha256(task.run_id.encode()).hexdigest()[:8]
+    return f"{task.dag_id}/{run}-{digest}/{task.task_id}{mapped}"

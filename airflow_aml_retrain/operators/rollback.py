@@ -1,0 +1,170 @@
+"""A person's word on an endpoint: the model before it back into service, and promotions frozen."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator, timezone
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_aml_retrain.errors import PromotionRefused
+from airflow_aml_retrain.links.pages import endpoint_page
+from airflow_aml_retrain.links.task import EndpointLink, persist
+from airflow_aml_retrain.operators.run import given, owner_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_aml_retrain.client.champion import ChampionStore
+
+
+class RollbackEndpointOperator(BaseOperator):
+    """
+    Put the model that served before back into service, and freeze promotions.
+
+    Promotions of the endpoint are refused from before the change begins until
+    `UnfreezeEndpointOperator` releases them. The change is seen serving, or undone.
+
+    :param why: The reason, which every refused promotion will show. (templated)
+    :param by: Who asks. Default: who triggered the run. (templated)
+    :param service: The web service. (templated)
+    :param endpoint: Its production endpoint. (templated)
+    :param resource: The updatable resource. Default: the only one. (templated)
+    :param records: Where champion records lie, "container/prefix". (templated)
+    :param archives: Where models are kept, "container/prefix". (templated)
+    :param conn_id: The workspace, or the one service. (templated)
+    :param wasb_conn_id: The storage connection. (templated)
+    :param poll_interval: Seconds between two looks at the endpoint.
+    :param verify_timeout: Seconds after which a change not seen serving is undone.
+    :param accept_unproven: Let read-back decide where no row tells the two models apart.
+    :param allow_irreversible: Go back even if the model now in service could not return.
+    """
+
+    template_fields: Sequence[str] = (
+        "why",
+        "by",
+        "service",
+        "endpoint",
+        "resource",
+        "records",
+        "archives",
+        "conn_id",
+        "wasb_conn_id",
+    )
+    operator_extra_links = (EndpointLink(),)
+    ui_color = "#fde2e1"
+
+    def __init__(
+        self,
+        *,
+        why: str = "rolled back by hand",
+        by: str | None = None,
+        service: str | None = None,
+        endpoint: str | None = "production",
+        resource: str | None = None,
+        records: str = "aml-retrain/records",
+        archives: str = "aml-retrain/archives",
+        conn_id: str = "aml_studio_default",
+        wasb_conn_id: str = "wasb_default",
+        poll_interval: float = 2.0,
+        verify_timeout: float = 600.0,
+        accept_unproven: bool = True,
+        allow_irreversible: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.why = why
+        self.by = by
+        self.service = service
+        self.endpoint = endpoint
+        self.resource = resource
+        self.records = records
+        self.archives = archives
+        self.conn_id = conn_id
+        self.wasb_conn_id = wasb_conn_id
+        self.poll_interval = poll_interval
+        self.verify_timeout = verify_timeout
+        self.accept_unproven = accept_unproven
+        self.allow_irreversible = allow_irreversible
+
+    def execute(self, context: "Context") -> dict[str, Any]:
+        from airflow_aml_retrain.client.champion import ChampionStore
+        from airflow_aml_retrain.hooks.retrain import backend_for
+        from airflow_aml_retrain.hooks.storage import blob_store
+        from airflow_aml_retrain.operators.promotion import promotion_for, tell_assets
+        from airflow_aml_retrain.wire.champion import Freeze
+
+        store = blob_store(self.wasb_conn_id)
+        backend = backend_for(self.conn_id, self.service, self.endpoint)
+        persist(context, EndpointLink, endpoint_page(backend.api_url, backend.uri))
+        promotion = promotion_for(self, backend, store)
+        freeze = Freeze(by=_who(self.by, context), at=timezone.utcnow().isoformat(), why=self.why)
+        try:
+            with ChampionStore(store, self.records).held(backend.uri) as held:
+                held.save(replace(held.record, freeze=freeze))
+                proof = promotion.put_back(held, owner=owner_of(context))
+                champion = held.record.champion
+        except PromotionRefused as exc:
+            raise AirflowFailException(str(exc)) from exc
+        outcome = {
+            "endpoint": backend.uri,
+            "proven": proof.is_proven,
+            "champion": asdict(champion) if champion else {},
+            "frozen": asdict(freeze),
+        }
+        self.log.warning("%s is rolled back; promotions are frozen: %s", backend.name, self.why)
+        tell_assets(self, context, outcome)
+        return outcome
+
+
+class UnfreezeEndpointOperator(BaseOperator):
+    """
+    Release the promotions of an endpoint that a rollback has frozen.
+
+    :param service: The web service. (templated)
+    :param endpoint: Its production endpoint. (templated)
+    :param records: Where champion records lie, "container/prefix". (templated)
+    :param conn_id: The workspace, or the one service. (templated)
+    :param wasb_conn_id: The storage connection. (templated)
+    """
+
+    template_fields: Sequence[str] = ("service", "endpoint", "records", "conn_id", "wasb_conn_id")
+    operator_extra_links = (EndpointLink(),)
+    ui_color = "#e4f7ec"
+
+    def __init__(
+        self,
+        *,
+        service: str | None = None,
+        endpoint: str | None = "production",
+        records: str = "aml-retrain/records",
+        conn_id: str = "aml_studio_default",
+        wasb_conn_id: str = "wasb_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.service = service
+        self.endpoint = endpoint
+        self.records = records
+        self.conn_id = conn_id
+        self.wasb_conn_id = wasb_conn_id
+
+    def execute(self, context: "Context") -> None:
+        from airflow_aml_retrain.client.champion import ChampionStore
+        from airflow_aml_retrain.hooks.retrain import backend_for
+        from airflow_aml_retrain.hooks.storage import blob_store
+
+        backend = backend_for(self.conn_id, self.service, self.endpoint)
+        persist(context, EndpointLink, endpoint_page(backend.api_url, backend.uri))
+        _release(ChampionStore(blob_store(self.wasb_conn_id), self.records), backend.uri)
+        self.log.info("Promotions of %s are open again", backend.name)
+
+
+def _release(champions: "ChampionStore", endpoint: str) -> None:
+    with champions.held(endpoint) as held:
+        held.save(replace(held.record, freeze=None))
+
+
+def _who(by: str | None, context: "Context") -> str:
+    run = context["dag_run"]
+    return given(by) or getattr(run, "triggering_user_name", None) or owner_of(context)

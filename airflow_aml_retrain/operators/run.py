@@ -1,0 +1,60 @@
+"""What operators ask of the run they are in."""
+
+import json
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from airflow_aml_retrain.errors import NotConfigured
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+def owner_of(context: "Context") -> str:
+    """Who holds what this run has claimed: the run, and the index where it is mapped."""
+    task = context["ti"]
+    mapped = "" if task.map_index in (None, -1) else f"[{task.map_index}]"
+    return f"{task.dag_id}/{task.run_id}{mapped}"
+
+
+def folder_of(context: "Context") -> str:
+    """A path for what this task writes; the hash keeps run ids apart that clean to one name."""
+    task = context["ti"]
+    run = re.sub(r"[^A-Za-z0-9_.-]", "-", task.run_id)
+    mapped = "" if task.map_index in (None, -1) else f"-{task.map_index}"
+    digest = sha256(task.run_id.encode()).hexdigest()[:8]
+    return f"{task.dag_id}/{run}-{digest}/{task.task_id}{mapped}"
+
+
+def given(rendered: str | None) -> str | None:
+    """A templated text, None where a form field was left empty."""
+    text = (rendered or "").strip()
+    return None if text in {"", "None"} else text
+
+
+def truth(name: str, rendered: bool | str) -> bool:  # noqa: FBT001 - a parameter as templated
+    """A templated yes or no."""
+    match str(rendered).strip().lower():
+        case "true" | "1" | "yes":
+            return True
+        case "false" | "0" | "no" | "" | "none":
+            return False
+        case other:
+            msg = f"{name}: expected true or false, got {other!r}"
+            raise NotConfigured(msg)
+
+
+def mapping(name: str, rendered: Mapping[str, Any] | str | None) -> Mapping[str, Any]:
+    """A templated mapping, or the JSON of one."""
+    if isinstance(rendered, str):
+        try:
+            rendered = json.loads(rendered)
+        except ValueError as exc:
+            msg = f"{name}: expected a mapping or its JSON, got {rendered!r}"
+            raise NotConfigured(msg) from exc
+    if not isinstance(rendered, Mapping):
+        msg = f"{name}: expected a mapping, got {rendered!r}"
+        raise NotConfigured(msg)
+    return rendered

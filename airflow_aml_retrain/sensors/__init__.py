@@ -1,0 +1,1 @@
+"""Waiting for what a service does, as tasks of a DAG."""

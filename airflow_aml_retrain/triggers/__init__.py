@@ -1,0 +1,1 @@
+"""Waiting without a worker, in Airflow's triggerer."""

@@ -1,0 +1,59 @@
+"""
+# Go back, by hand.
+
+**rollback_endpoint** puts the model that served before back into service and freezes promotions
+of the endpoint; **unfreeze_endpoint** releases them again. Both are started by a person, with the
+button *Trigger*.
+"""
+
+from airflow.sdk import DAG, Param
+
+from airflow_aml_retrain.journeys.retrain import endpoint_asset
+from airflow_aml_retrain.operators.rollback import (
+    RollbackEndpointOperator,
+    UnfreezeEndpointOperator,
+)
+
+WHERE = {
+    "service": Param("Census", type="string", title="Web service"),
+    "endpoint": Param("production", type="string", title="Endpoint"),
+}
+
+with DAG(
+    "rollback_endpoint",
+    description="Put the earlier model back into service, and freeze promotions",
+    doc_md=__doc__,
+    schedule=None,
+    params={
+        **WHERE,
+        "why": Param(
+            "rolled back by hand",
+            type="string",
+            minLength=1,
+            title="Why",
+            description="Every promotion refused meanwhile will say so",
+        ),
+    },
+    tags=["azure-ml", "by hand"],
+) as rollback:
+    RollbackEndpointOperator(
+        task_id="roll_back",
+        service="{{ params.service }}",
+        endpoint="{{ params.endpoint }}",
+        why="{{ params.why }}",
+        outlets=[endpoint_asset("Census")],
+    )
+
+with DAG(
+    "unfreeze_endpoint",
+    description="Release the promotions of an endpoint",
+    doc_md=__doc__,
+    schedule=None,
+    params=dict(WHERE),
+    tags=["azure-ml", "by hand"],
+) as unfreeze:
+    UnfreezeEndpointOperator(
+        task_id="unfreeze",
+        service="{{ params.service }}",
+        endpoint="{{ params.endpoint }}",
+    )

@@ -1,0 +1,125 @@
+"""
+What all tests stand on: one Azurite, one emulator, one Airflow home for a session.
+
+Airflow reads its settings when it is first imported, so they are set before any test module is;
+the database behind them is made only when a test asks for `airflow_home`.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from airflow_aml_retrain.demo.airflow import Home, free_port
+from airflow_aml_retrain.demo.azurite import Azurite
+from airflow_aml_retrain.demo.control import Emulator
+from airflow_aml_retrain.demo.live import LiveAirflow
+from airflow_aml_retrain.demo.processes import Supervisor
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobServiceClient
+
+_HOME: Final = pytest.StashKey[Home]()
+
+# Tests kill workers and triggerers and do not wait five minutes until that is noticed.
+_IMPATIENT: Final = {
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
+    "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "8",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="airflow-aml-retrain-"))
+    home = Home(folder / "airflow", folder / "dags", port=free_port())
+    home.dags.mkdir()
+    config.stash[_HOME] = home
+    os.environ.update(home.environment())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(config.stash[_HOME].folder.parent, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def airflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated and otherwise empty database of Airflow, to be copied."""
+    folder = tmp_path_factory.mktemp("pristine")
+    home = Home(folder, folder / "dags", port=free_port())
+    home.make()
+    return home.database
+
+
+@pytest.fixture(scope="session")
+def airflow_home(pytestconfig: pytest.Config, airflow_database: Path) -> Home:
+    """The Airflow home of this very process, with a database: for `dag.test()` and the like."""
+    home = pytestconfig.stash[_HOME]
+    home.make(database=airflow_database)
+    return home
+
+
+@pytest.fixture(scope="session")
+def supervisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
+    """Holds the processes of the session, and stops them at its end."""
+    with Supervisor(tmp_path_factory.mktemp("logs")) as supervisor:
+        yield supervisor
+
+
+@pytest.fixture(scope="session")
+def azurite(supervisor: Supervisor) -> Azurite:
+    return Azurite.start(supervisor)
+
+
+@pytest.fixture(scope="session")
+def blob_service(azurite: Azurite) -> "Iterator[BlobServiceClient]":
+    """A client of Azurite with the account's own key."""
+    from azure.storage.blob import BlobServiceClient
+
+    with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
+        yield service
+
+
+@pytest.fixture
+def container(blob_service: "BlobServiceClient") -> str:
+    """The name of a fresh, empty container."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    blob_service.create_container(name)
+    return name
+
+
+@pytest.fixture(scope="session")
+def emulator(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """The emulator, in a thread of this process, over Azurite; a PATCH is seen at once."""
+    # Inside, since a test of one room must not need all the others to be importable.
+    from airflow_aml_retrain.emulator.serving import Served
+    from airflow_aml_retrain.emulator.settings import EmulatorSettings
+
+    settings = EmulatorSettings(
+        state=tmp_path_factory.mktemp("emulator"),
+        storage=azurite.connection_string,
+        propagation=0.0,
+    )
+    with Served(settings) as served:
+        yield Emulator(served.url)
+
+
+@pytest.fixture(scope="session")
+def real_airflow(
+    airflow_database: Path, supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory
+) -> LiveAirflow:
+    """All four components of Airflow as processes of their own, for the whole session."""
+    folder = tmp_path_factory.mktemp("real-airflow")
+    home = Home(folder / "home", folder / "dags", port=free_port(), more=_IMPATIENT)
+    home.dags.mkdir()
+    home.make(database=airflow_database)
+    return LiveAirflow.start(home, supervisor)
