@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from airflow_aml_retrain.demo import emulation
 from airflow_aml_retrain.demo.airflow import Home, free_port
 from airflow_aml_retrain.demo.azurite import Azurite
 from airflow_aml_retrain.demo.control import Emulator
@@ -23,6 +24,8 @@ from airflow_aml_retrain.demo.processes import Supervisor
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
+
+    from tests.world import World
 
 _HOME: Final = pytest.StashKey[Home]()
 
@@ -98,19 +101,12 @@ def container(blob_service: "BlobServiceClient") -> str:
 
 
 @pytest.fixture(scope="session")
-def emulator(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """The emulator, in a thread of this process, over Azurite; a PATCH is seen at once."""
-    # Inside, since a test of one room must not need all the others to be importable.
-    from airflow_aml_retrain.emulator.serving import Served
-    from airflow_aml_retrain.emulator.settings import EmulatorSettings
-
-    settings = EmulatorSettings(
-        state=tmp_path_factory.mktemp("emulator"),
-        storage=azurite.connection_string,
-        propagation=0.0,
-    )
-    with Served(settings) as served:
-        yield Emulator(served.url)
+def emulator(
+    azurite: Azurite, supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory
+) -> Emulator:
+    """The emulator as a process of its own, over Azurite; a PATCH is seen at once."""
+    state = tmp_path_factory.mktemp("emulator")
+    return emulation.start(supervisor, azurite, state, free_port(), propagation=0.0)
 
 
 @pytest.fixture(scope="session")
@@ -123,3 +119,11 @@ def real_airflow(
     home.dags.mkdir()
     home.make(database=airflow_database)
     return LiveAirflow.start(home, supervisor)
+
+
+@pytest.fixture(scope="session")
+def world(emulator: Emulator, blob_service: "BlobServiceClient", azurite: Azurite) -> "World":
+    """A workspace of the emulator with a training and a scoring service."""
+    from tests.world import World
+
+    return World.make(emulator, blob_service, azurite.connection_string)

@@ -13,7 +13,7 @@ from typing import Final
 import airflow_aml_retrain
 
 LIMIT: Final = 25
-SURFACE: Final = ("operators", "sensors", "triggers")
+SURFACE: Final = ("operators", "sensors")
 HEAVY: Final = frozenset({"aiohttp", "azure", "numpy", "pandas", "pyarrow", "requests", "sklearn"})
 
 _SCRIPT: Final = """

@@ -10,7 +10,7 @@ import asyncio
 import json
 import math
 import time
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Final, TypedDict
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -25,6 +25,9 @@ from airflow_aml_retrain.wire.secret import Secret
 if TYPE_CHECKING:
     import aiohttp
     import requests
+
+_LATELY: Final = READ_TIMEOUT
+"""Seconds for which a key that was read anew is not doubted: as long as an answer may take."""
 
 
 class _Proxy(TypedDict, total=False):
@@ -96,9 +99,9 @@ class AsyncTransport:
 
     async def _renew(self, credential: Credential) -> None:
         """Read the key anew, once for the whole crowd whose key was refused."""
-        refused_at = time.monotonic()
         async with self._renewing:
-            if self._renewed_at < refused_at:
+            # A straggler's old key is refused after the crowd's has been renewed.
+            if _since(self._renewed_at) > _LATELY:
                 await arun(self._keyring.renewed(credential), self)
                 self._renewed_at = time.monotonic()
 
@@ -112,6 +115,7 @@ async def _asked(
             request.url,
             data=_body(request),
             headers=_headers(request, key),
+            skip_auto_headers=("Content-Type",),  # else an empty body gets one
             allow_redirects=False,
             **_proxy(request.url),
         ) as answer:

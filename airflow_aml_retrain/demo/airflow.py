@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from airflow_aml_retrain.demo.processes import Supervisor, inherited_environment
+from airflow_aml_retrain.demo.processes import DemoFailed, Supervisor, inherited_environment
 
 USER: Final = "admin"
 
@@ -125,7 +125,7 @@ class Home:
         )
         if done.returncode:
             msg = f"airflow db migrate ended with {done.returncode}:\n{done.stdout[-3000:]}"
-            raise RuntimeError(msg)
+            raise DemoFailed(msg)
 
     def start(self, supervisor: Supervisor) -> None:
         """Start the four components; they are up when `rest.Rest.is_healthy` says so."""

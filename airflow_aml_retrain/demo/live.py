@@ -11,13 +11,15 @@ from typing import Final, Self
 import psutil
 
 from airflow_aml_retrain.demo.airflow import USER, Home
-from airflow_aml_retrain.demo.processes import Supervisor
+from airflow_aml_retrain.demo.processes import DemoFailed, Supervisor
 from airflow_aml_retrain.demo.rest import Json, Rest
 
 FINAL: Final = frozenset({"success", "failed"})
 
 _START: Final = 180.0
 _PARSE: Final = 60.0
+# Asking more often would take the api-server's time from the tasks, which need it too.
+_LOOK: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +35,24 @@ class LiveAirflow:
         """Start the components of a *home* that is made; return when all say that they are well."""
         home.start(supervisor)
         live = cls(home, Rest(home.url, USER, home.password), supervisor)
-        live.wait("Airflow to be up", live.rest.is_healthy, timeout=_START)
+        live.wait_until_up()
         return live
+
+    def wait_until_up(self) -> None:
+        self.wait("Airflow to be up", self.rest.is_healthy, timeout=_START)
 
     def wait(self, what: str, is_so: Callable[[], bool], *, timeout: float) -> None:
         """Until *is_so* says yes."""
-        self.supervisor.wait_for(what, lambda: is_so() or None, timeout=timeout)
+        self.supervisor.wait_for(what, lambda: is_so() or None, timeout=timeout, every=_LOOK)
 
     def add_dag(self, file: Path, dag_id: str) -> None:
         """Put *file* into the folder of DAGs; return when Airflow knows its *dag_id*."""
         shutil.copy(file, self.home.dags)
-        self.wait_for_dag(dag_id)
+        self.wait_for_dag(dag_id, file.name)
 
-    def wait_for_dag(self, dag_id: str, *, timeout: float = _PARSE) -> None:
-        """Until *dag_id* is known; a DAG file that cannot be imported is said at once."""
-        self.wait(f"the DAG {dag_id}", lambda: self._knows(dag_id), timeout=timeout)
+    def wait_for_dag(self, dag_id: str, file: str) -> None:
+        """Until *dag_id* is known; that its *file* cannot be imported is said at once."""
+        self.wait(f"the DAG {dag_id}", lambda: self._knows(dag_id, file), timeout=_PARSE)
 
     def wait_for_run(
         self,
@@ -63,7 +68,8 @@ class LiveAirflow:
             now = str(self.rest.run(dag_id, run_id)["state"])
             return now if now in states else None
 
-        return self.supervisor.wait_for(f"run {run_id} of {dag_id}", state, timeout=timeout)
+        what = f"run {run_id} of {dag_id}"
+        return self.supervisor.wait_for(what, state, timeout=timeout, every=_LOOK)
 
     def wait_for_task(
         self, dag_id: str, run_id: str, task_id: str, *states: str, timeout: float
@@ -76,7 +82,7 @@ class LiveAirflow:
             return next(here, None)
 
         what = f"task {task_id} of {run_id} to be {' or '.join(states)}"
-        return self.supervisor.wait_for(what, task, timeout=timeout)
+        return self.supervisor.wait_for(what, task, timeout=timeout, every=_LOOK)
 
     def kill_worker(self, task: Json) -> None:
         """Kill the process that runs *task*, and the worker that looks after it, at one stroke."""
@@ -86,8 +92,9 @@ class LiveAirflow:
             os.kill(worker.pid, signal.SIGKILL)
         os.kill(runner.pid, signal.SIGKILL)
 
-    def _knows(self, dag_id: str) -> bool:
+    def _knows(self, dag_id: str, file: str) -> bool:
         for error in self.rest.import_errors():
-            msg = f"{error['filename']} cannot be imported:\n{error['stack_trace']}"
-            raise RuntimeError(msg)
+            if Path(error["filename"]).name == file:
+                msg = f"{file} cannot be imported:\n{error['stack_trace']}"
+                raise DemoFailed(msg)
         return self.rest.has_dag(dag_id)

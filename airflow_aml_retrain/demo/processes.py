@@ -21,7 +21,6 @@ from airflow_aml_retrain.demo import reaper
 
 T = TypeVar("T")
 
-_LOOK_AGAIN: Final = 0.1
 _TAIL: Final = 25
 
 
@@ -31,11 +30,15 @@ def inherited_environment() -> dict[str, str]:
     return {name: value for name, value in ours.items() if not name.startswith("AIRFLOW_")}
 
 
-class ProcessDied(RuntimeError):
+class DemoFailed(RuntimeError):
+    """What cannot go on; the message is for a person."""
+
+
+class ProcessDied(DemoFailed):
     """A process ended that should be running; the message holds the end of its log."""
 
 
-class NotReady(RuntimeError):
+class NotReady(DemoFailed):
     """Something did not come about in the time that it usually needs many times over."""
 
 
@@ -63,11 +66,13 @@ class Supervisor:
     """
     Holds all processes of one undertaking; a context manager, which stops them on its way out.
 
-    *logs* is the folder in which each process gets its log file.
+    *logs* is the folder in which each process gets its log file; *patience* the seconds between
+    asking a process to stop and killing it.
     """
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, *, patience: float = reaper.PATIENCE) -> None:
         self._logs = logs
+        self._patience = patience
         self._running: list[Running] = []
         self._stopping = False
         self._bad_news = threading.Event()
@@ -118,9 +123,11 @@ class Supervisor:
         threading.Thread(target=self._watch, args=(running,), daemon=True).start()
         return running
 
-    def wait_for(self, what: str, look: Callable[[], T | None], *, timeout: float) -> T:
+    def wait_for(
+        self, what: str, look: Callable[[], T | None], *, timeout: float, every: float = 0.1
+    ) -> T:
         """
-        Call *look* until it returns something, and return that.
+        Call *look* every *every* seconds until it returns something, and return that.
 
         Raises `ProcessDied` as soon as one of our processes has, `NotReady` after *timeout*
         seconds; *what* says what was waited for.
@@ -131,7 +138,7 @@ class Supervisor:
             found = look()
             if found is not None:
                 return found
-            self._bad_news.wait(_LOOK_AGAIN)
+            self._bad_news.wait(every)
         msg = f"waited {timeout:.0f} s in vain for {what}"
         raise NotReady(msg)
 
@@ -154,7 +161,7 @@ class Supervisor:
     def stop(self) -> None:
         """Stop all processes and wait until they are gone."""
         self._stopping = True
-        reaper.end({running.pid for running in self._running})
+        reaper.end({running.pid for running in self._running}, patience=self._patience)
         for running in self._running:
             running.process.wait()
             self._order(f"-{running.pid}")

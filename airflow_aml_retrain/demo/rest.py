@@ -6,13 +6,15 @@ from typing import Any
 
 import requests  # noqa: TID253 - no DAG file imports the demo
 
+from airflow_aml_retrain.demo.processes import DemoFailed
+
 _PATIENCE = 60.0
 
 # The API's answers are JSON that Airflow's own documentation describes; here they are only read.
 Json = dict[str, Any]
 
 
-class Refused(RuntimeError):
+class Refused(DemoFailed):
     """Airflow answered with an error; the message holds what it said."""
 
 

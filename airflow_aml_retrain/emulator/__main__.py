@@ -11,6 +11,9 @@ import logging
 import typing
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from airflow_aml_retrain.emulator.refusals import Answer
 from airflow_aml_retrain.emulator.serving import furnish, listen, server
@@ -66,7 +69,7 @@ def _settings(options: argparse.Namespace) -> EmulatorSettings:
     return EmulatorSettings(**values, gaps=Gaps(**dict(options.gap)))
 
 
-def _gap_types() -> dict[str, object]:
+def _gap_types() -> dict[str, Any]:
     return typing.get_type_hints(Gaps)
 
 
@@ -79,8 +82,6 @@ def _gap(text: str) -> tuple[str, object]:
     if kind is Answer:
         code, _, detail = value.partition("/")
         return name, Answer(code, detail)
-    from pydantic import TypeAdapter, ValidationError
-
     try:
         return name, TypeAdapter(kind).validate_strings(value)
     except ValidationError as exc:

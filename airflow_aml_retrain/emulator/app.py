@@ -4,6 +4,7 @@ The application: every route of every plane, over what it is given.
 `ROUTES` says what is emulated; everything else answers 501 with the name of what is missing.
 """
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -37,18 +38,18 @@ ROUTES: Final = tuple(
 """Every route as "METHOD /path", for the table in the README."""
 
 MISSING: Final = {
-    "subscriptions": "new web services and workspaces of Azure Resource Manager",
-    "apihelp": "help pages",
-    "apidocument": "API documents",
-    "api": "Studio itself (experiments, datasets, deployment)",
-    "Home": "Studio itself (experiments, datasets, deployment)",
+    r"/subscriptions/.*": "new web services and workspaces of Azure Resource Manager",
+    r"/workspaces/[^/]+/services/[^/]+/score": "RRS of version 1",
+    r"/workspaces/[^/]+/webservices/[^/]+": "publishing code as a web service",
+    r"/(apihelp|apidocument)/.*": "help pages",
+    r"/(api|Home)/.*": "Studio itself: experiments, datasets, deployment",
 }
-"""What is not emulated, by the first part of its path."""
+"""What is not emulated, by its path."""
 
 
 def create_app(
     settings: EmulatorSettings, *, store: Store, trainer: Trainer, storage: Storage, clock: Clock
-) -> FastAPI:
+) -> Front:
     """The emulator over *store*, *trainer*, *storage* and *clock* (seconds since the epoch)."""
     site = Site(settings, store, trainer, storage, clock)
     dispatcher = Dispatcher(site)
@@ -73,8 +74,8 @@ def create_app(
     app.add_exception_handler(Unreadable, _storage_away)
     app.add_exception_handler(404, _unknown)
     app.add_exception_handler(405, _unknown)
-    app.add_middleware(Front, faults=app.state.faults, journal=app.state.journal)
-    return app
+    app.add_exception_handler(Exception, _broken)
+    return Front(app, app.state.faults, app.state.journal)
 
 
 async def _refused(_: Request, exc: Exception) -> JSONResponse:
@@ -83,14 +84,20 @@ async def _refused(_: Request, exc: Exception) -> JSONResponse:
     return JSONResponse(exc.body, exc.status)
 
 
-async def _storage_away(request: Request, exc: Exception) -> JSONResponse:
+async def _storage_away(request: Request, _: Exception) -> JSONResponse:
     """Our own account does not answer: the service's own 503."""
     said = refusal(Answer("ServiceUnavailable", "NoMoreResources"))
     return await _refused(request, said)
 
 
-async def _unknown(request: Request, exc: Exception) -> JSONResponse:
+async def _unknown(request: Request, _: Exception) -> JSONResponse:
     path = request.url.path
     line = f"{request.method} {path}"
-    missing = MISSING.get(path.strip("/").split("/")[0])
-    return await _refused(request, not_emulated(f"{missing} ({line})" if missing else line))
+    missing = [name for pattern, name in MISSING.items() if re.fullmatch(pattern, path)]
+    said = not_emulated(f"{missing[0]} ({line})" if missing else line)
+    return await _refused(request, said)
+
+
+async def _broken(request: Request, _: Exception) -> JSONResponse:
+    """A fault of ours, which the log tells in full."""
+    return await _refused(request, refusal(Answer("InternalError", "UnknownError")))

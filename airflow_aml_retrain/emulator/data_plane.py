@@ -68,13 +68,6 @@ def execute(request: Request, workspace: str, guid: str, body: Body) -> dict[str
     )
 
 
-@router.post("/score")
-def score() -> None:
-    """The form before 2.0."""
-    feature = "RRS of version 1 (/score)"
-    raise not_emulated(feature)
-
-
 @router.get("/swagger.json")
 def describe(request: Request, workspace: str, guid: str) -> dict[str, object]:
     """No key is asked for."""

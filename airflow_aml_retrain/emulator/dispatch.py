@@ -70,8 +70,6 @@ class Dispatcher:
             job = self._site.store.change(Job, job_id, lambda job: replace(job, queued=False))
             if job is not None:
                 self._begin(job)
-        for job_id in waiting:
-            self._site.store.change(Job, job_id, lambda job: replace(job, queued=True))
 
     def _begin(self, job: Job) -> None:
         if job.doomed is not None:

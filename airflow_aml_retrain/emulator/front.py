@@ -58,16 +58,21 @@ class Journal:
 
 
 class Front:
-    """The ASGI application around the application."""
+    """
+    The ASGI application around *app*.
+
+    The outermost one: only there does `send` belong to the server, whose connection a fault may
+    have to close.
+    """
 
     def __init__(self, app: ASGIApp, faults: Faults, journal: Journal) -> None:
-        self._app = app
+        self.app = app
         self._faults = faults
         self._journal = journal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         method, path = scope["method"], scope["path"]
         plane = plane_of(path)
@@ -82,10 +87,10 @@ class Front:
         said = _Said(send)
         spoiled = deed.drop or deed.status is not None
         if not spoiled:
-            await self._app(scope, receive, said.aloud)
+            await self.app(scope, receive, said.aloud)
             return said.status
         if deed.after:
-            await self._app(scope, receive, said.aside)
+            await self.app(scope, receive, said.aside)
         if deed.drop:
             await _hang_up(send)
             return 0

@@ -11,7 +11,6 @@ from airflow_aml_retrain.emulator.endpoints import Endpoints
 from airflow_aml_retrain.emulator.front import DEED
 from airflow_aml_retrain.emulator.messages import EMPTY, Deed, EndpointMessage, RefreshMessage
 from airflow_aml_retrain.emulator.records import Endpoint, Service
-from airflow_aml_retrain.emulator.refusals import not_emulated
 from airflow_aml_retrain.emulator.site import Site, body_of
 
 router = APIRouter(prefix="/workspaces/{workspace}/webservices")
@@ -31,12 +30,6 @@ def service(request: Request, workspace: str, service: str) -> dict[str, object]
     site = _site(request)
     access.workspace_by_token(site, request, workspace)
     return _service_object(site, access.service_in(site, workspace, service))
-
-
-@router.put("/{service}")
-def publish_code() -> None:
-    feature = "publishing code as a web service"
-    raise not_emulated(feature)
 
 
 @router.delete("/{service}")

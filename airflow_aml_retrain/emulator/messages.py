@@ -7,7 +7,7 @@ contracts, in any case.
 
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
 
 from airflow_aml_retrain.emulator.records import Kind, Task
@@ -58,7 +58,7 @@ class Execution(_Message):
 
 class TableMessage(_Message):
     column_names: list[str]
-    values: list[list[Scalar | None]]
+    rows: list[list[Scalar | None]] = Field(alias="Values")
 
 
 class ResourceMessage(_Message):

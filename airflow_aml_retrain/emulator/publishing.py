@@ -58,9 +58,7 @@ def default_endpoint(site: Site, service_id: str) -> Endpoint:
 
 def _service(site: Site, workspace_id: str, wanted: Publication) -> Service:
     data = wanted.training_csv.encode()
-    example = tables.first_row(data) if data else {}
-    table = tables.parse(data) if data else None
-    columns = [] if table is None else [(str(name), table[name]) for name in table]
+    table = tables.parse(data) if data else {}
     blank = "\u00a0" if wanted.nbsp else " "
     return Service(
         id=wanted.web_service_id or uuid.uuid4().hex,
@@ -73,8 +71,8 @@ def _service(site: Site, workspace_id: str, wanted: Publication) -> Service:
         input_name=wanted.input,
         output_names=tuple(wanted.outputs or _OUTPUTS[wanted.kind]),
         parameters=_parameters(wanted),
-        schema=tuple((name, tables.type_of(values)) for name, values in columns),
-        example=tuple(example.values()),
+        schema=tuple((name, tables.type_of(values)) for name, values in table.items()),
+        example=tuple(values[0] for values in table.values()),
         model=_model(site, data, wanted) if wanted.kind is Kind.SCORING else None,
         created=site.clock(),
     )

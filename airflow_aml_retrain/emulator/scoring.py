@@ -7,11 +7,9 @@ for its own columns: a model that was trained on other columns fails here and no
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
-import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from airflow_aml_retrain.emulator import submission, tables
@@ -20,11 +18,12 @@ from airflow_aml_retrain.emulator.records import Endpoint, Service
 from airflow_aml_retrain.emulator.refusals import Answer, bad_argument, not_emulated, refusal
 from airflow_aml_retrain.emulator.site import Site
 from airflow_aml_retrain.emulator.storage import ASSETS
-from airflow_aml_retrain.emulator.tables import BadData
+from airflow_aml_retrain.emulator.tables import BadData, Table
 from airflow_aml_retrain.emulator.training import Model
 
 _ROWS: TypeAdapter[list[dict[str, Scalar | None]]] = TypeAdapter(list[dict[str, Scalar | None]])
 _KEPT = 32
+_NO_MODEL = "RRS of a training service: only BES yields trained models"
 
 
 class Scorer:
@@ -46,10 +45,11 @@ class Scorer:
             scored = self._scored(endpoint, table)
         output = service.output_names[0]
         if swagger:
-            return {"Results": {output: scored.to_dict("records")}}
-        value = {"ColumnNames": list(scored), "Values": scored.to_numpy().tolist()}
+            return {"Results": {output: _rows(scored)}}
+        rows = [list(row) for row in zip(*scored.values(), strict=True)]
+        value: dict[str, object] = {"ColumnNames": list(scored), "Values": rows}
         if types:
-            value["ColumnTypes"] = [_type(service, name, scored[name]) for name in scored]
+            value["ColumnTypes"] = [_type(service, name) for name in scored]
         kind = self._site.settings.gaps.table_type
         return {"Results": {output: {"type": kind, "value": value}}}
 
@@ -67,17 +67,15 @@ class Scorer:
                 self._models.popitem(last=False)
         return model
 
-    def _scored(self, endpoint: Endpoint, table: pd.DataFrame) -> pd.DataFrame:
+    def _scored(self, endpoint: Endpoint, table: Table) -> Table:
         version = endpoint.serving(self._site.clock())
         if version is None:
-            feature = "RRS of a training service (only BES yields trained models)"
-            raise not_emulated(feature)
+            raise not_emulated(_NO_MODEL)
         try:
-            scored = self.model(version.asset).score(table)
+            return self.model(version.asset).score(table)
         except BadData as exc:
             answer = Answer("ModuleExecutionError", exc.code)
             raise refusal(answer, free=exc.message, target="Score Model") from exc
-        return scored.map(_text)
 
     @contextmanager
     def _place(self, endpoint: Endpoint) -> Iterator[None]:
@@ -95,7 +93,7 @@ class Scorer:
                 self._busy[endpoint.id] -= 1
 
 
-def _table(service: Service, asked: Execution, *, swagger: bool) -> pd.DataFrame:
+def _table(service: Service, asked: Execution, *, swagger: bool) -> Table:
     submission.require_input_name(service, asked.inputs or {})
     given = (asked.inputs or {}).get(service.input_name)
     if not given:
@@ -106,7 +104,13 @@ def _table(service: Service, asked: Execution, *, swagger: bool) -> pd.DataFrame
         raise bad_argument("RequestBodyInvalid") from exc
     if not rows:
         raise bad_argument("MissingRequestInput")
-    return pd.DataFrame(rows, columns=pd.Index(columns), dtype=str)
+    return {
+        name: list(values) for name, values in zip(columns, zip(*rows, strict=True), strict=True)
+    }
+
+
+def _rows(table: Table) -> list[dict[str, str]]:
+    return [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
 
 
 def _from_rows(given: object) -> tuple[list[str], list[list[str]]]:
@@ -118,14 +122,14 @@ def _from_rows(given: object) -> tuple[list[str], list[list[str]]]:
 def _from_table(given: object) -> tuple[list[str], list[list[str]]]:
     table = TableMessage.model_validate(given)
     width = len(table.column_names)
-    for number, row in enumerate(table.values):
+    for number, row in enumerate(table.rows):
         if len(row) != width:
             said = f"row {number} has {len(row)} values for {width} columns"
             raise refusal(Answer("BadUserArgument", "InputParseError"), said)
-    return table.column_names, [[_value(value) for value in row] for row in table.values]
+    return table.column_names, [[_value(value) for value in row] for row in table.rows]
 
 
-def _require_schema(service: Service, table: pd.DataFrame) -> None:
+def _require_schema(service: Service, table: Table) -> None:
     for name, kind in service.schema:
         if name == service.label:
             continue
@@ -136,7 +140,7 @@ def _require_schema(service: Service, table: pd.DataFrame) -> None:
             raise refusal(Answer("BadUserArgument", "InputParseError"), said)
 
 
-def _type(service: Service, name: str, values: Sequence[Any]) -> str:
+def _type(service: Service, name: str) -> str:
     known: Mapping[str, str] = dict(service.schema)
     if name.startswith("Scored Probabilities"):
         return "Double"
@@ -147,7 +151,3 @@ def _type(service: Service, name: str, values: Sequence[Any]) -> str:
 
 def _value(value: Scalar | None) -> str:
     return "" if value is None else str(value)
-
-
-def _text(value: object) -> str:
-    return repr(float(value)) if isinstance(value, float) else str(value)

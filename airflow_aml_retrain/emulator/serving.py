@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Self
 
 import uvicorn
-from fastapi import FastAPI
 
 from airflow_aml_retrain.emulator.app import create_app
+from airflow_aml_retrain.emulator.front import Front
 from airflow_aml_retrain.emulator.settings import EmulatorSettings
 from airflow_aml_retrain.emulator.site import Clock
 from airflow_aml_retrain.emulator.storage import Storage
@@ -21,7 +21,7 @@ from airflow_aml_retrain.emulator.workers import Workers
 _ALIVE = 5
 
 
-def furnish(settings: EmulatorSettings, clock: Clock = time.time) -> FastAPI:
+def furnish(settings: EmulatorSettings, clock: Clock = time.time) -> Front:
     """The application with a real store, real workers and real storage."""
     return create_app(
         settings,
@@ -32,7 +32,7 @@ def furnish(settings: EmulatorSettings, clock: Clock = time.time) -> FastAPI:
     )
 
 
-def server(app: FastAPI, certificate: Certificate | None = None) -> uvicorn.Server:
+def server(app: Front, certificate: Certificate | None = None) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         # Our own log has no query strings; uvicorn's would.

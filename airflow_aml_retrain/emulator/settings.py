@@ -1,30 +1,38 @@
 """
-What the emulator can be told, and its choice wherever no public source settles what the real
-service does (the gaps of the protocol): each of those is a setting here, under "Gaps".
+What the emulator can be told.
+
+Law: wherever no public source settles what the real service does, the choice is a setting, and
+it is a field of `Gaps`.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from airflow_aml_retrain.emulator.refusals import Answer
+
+_NOT_FOUND: Final = Answer("NotFound")
+_INVALID_OPERATION: Final = Answer("InvalidOperation")
+_BAD_ARGUMENT: Final = Answer("BadArgument")
+_DOWNLOAD: Final = Answer("InternalError", "ResourceDownload")
+_UPDATE_FAILED: Final = Answer("InternalError", "UpdateWebServiceResourceFailed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gaps:
     """Behaviour that no public source settles; the defaults are our guesses."""
 
-    unknown_job: Answer = Answer("NotFound")
+    unknown_job: Answer = _NOT_FOUND
     """A job id that nobody was given (or that is no longer kept)."""
-    default_endpoint: Answer = Answer("InvalidOperation")
+    default_endpoint: Answer = _INVALID_OPERATION
     """PATCH of a model into the default endpoint."""
-    no_resources: Answer = Answer("InvalidOperation")
+    no_resources: Answer = _INVALID_OPERATION
     """PATCH of a model into an endpoint that has no updatable resources."""
-    unknown_resource: Answer = Answer("InternalError", "InvalidWebServiceResources")
+    unknown_resource: Answer = _BAD_ARGUMENT
     """PATCH with a resource name that the endpoint does not have."""
-    unreadable_model: Answer = Answer("InternalError", "ResourceDownload")
+    unreadable_model: Answer = _DOWNLOAD
     """PATCH with a blob that cannot be read: missing, or its SAS expired."""
-    not_a_model: Answer = Answer("InternalError", "UpdateWebServiceResourceFailed")
+    not_a_model: Answer = _UPDATE_FAILED
     """PATCH with a blob that is not a model."""
     start_status: int = 200
     cancel_status: int = 200
@@ -55,6 +63,9 @@ class Gaps:
     """Seconds after its creation during which an endpoint has no swagger.json."""
 
 
+_GUESSES: Final = Gaps()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmulatorSettings:
     """
@@ -73,4 +84,4 @@ class EmulatorSettings:
     jobs_at_a_time: int = 40
     polls_until_done: int = 0
     interrupted_jobs: Literal["rerun", "fail"] = "rerun"
-    gaps: Gaps = Gaps()
+    gaps: Gaps = _GUESSES

@@ -8,7 +8,7 @@ from typing import Protocol
 from fastapi import Request
 
 from airflow_aml_retrain.emulator.records import Endpoint
-from airflow_aml_retrain.emulator.refusals import Refusal, bad_argument
+from airflow_aml_retrain.emulator.refusals import bad_argument
 from airflow_aml_retrain.emulator.settings import EmulatorSettings
 from airflow_aml_retrain.emulator.storage import Storage
 from airflow_aml_retrain.emulator.store import Store
@@ -47,9 +47,7 @@ class Site:
 async def body_of(request: Request) -> bytes:
     """The body; refused where it is larger than the service takes."""
     site: Site = request.app.state.site
-    if int(request.headers.get("content-length") or 0) > site.settings.gaps.largest_request:
-        raise Refusal(413, "RequestEntityTooLarge", "The request body is too large.")
-    try:
-        return await request.body()
-    except UnicodeDecodeError as exc:
-        raise bad_argument("RequestBodyInvalid") from exc
+    largest = site.settings.gaps.largest_request
+    if int(request.headers.get("content-length") or 0) > largest:
+        raise bad_argument("RequestBodyInvalid")
+    return await request.body()

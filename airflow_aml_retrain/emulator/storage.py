@@ -8,7 +8,7 @@ with `sp=rl` if not; valid from five minutes before it was issued until 24 hours
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from azure.core.exceptions import AzureError, ResourceExistsError
@@ -26,7 +26,8 @@ ASSETS: Final = "azuremlassetscontainer"
 
 _BEFORE: Final = 5 * 60
 _AFTER: Final = 24 * 60 * 60
-_PATIENCE: Final = {"retry_total": 2, "connection_timeout": 5, "read_timeout": 60}
+# Any: these are three of some twenty keyword arguments of the azure clients.
+_PATIENCE: Final[dict[str, Any]] = {"retry_total": 2, "connection_timeout": 5, "read_timeout": 60}
 
 
 class Unreadable(Exception):

@@ -8,7 +8,6 @@ what was answered is on disk before it is answered.
 import sqlite3
 import threading
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -29,6 +28,10 @@ CREATE TABLE IF NOT EXISTS records (
 );
 CREATE INDEX IF NOT EXISTS children ON records (kind, parent);
 """
+
+_ADAPTERS: Final[dict[type[object], TypeAdapter[Any]]] = {
+    kind: TypeAdapter(kind) for kind in (Workspace, Service, Endpoint, Job)
+}
 
 
 class AlreadyThere(Exception):
@@ -101,9 +104,8 @@ class Store:
             self._connection.close()
 
 
-@cache
 def _adapter(kind: type[object]) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    return _ADAPTERS[kind]
 
 
 def _read(kind: type[Record], document: bytes) -> Record:

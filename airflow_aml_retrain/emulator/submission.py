@@ -120,5 +120,4 @@ def _require_extension(relative: str, extensions: tuple[str, ...]) -> None:
     if not relative.endswith(extensions):
         raise bad_argument("InvalidBlobExtension", relative.lstrip("/"), ", ".join(extensions))
     if relative.endswith(".arff"):
-        feature = "tables in ARFF"
-        raise not_emulated(feature)
+        raise not_emulated("ARFF")

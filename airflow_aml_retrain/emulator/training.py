@@ -6,18 +6,21 @@ the sorted list of names. An `.ilearner` of ours is a skops archive: loading one
 types on `_TRUSTED` and runs no code of the file's. The same data and seed give the same model.
 """
 
+import math
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import numpy as np
-import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from skops import io as skops
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 
 from airflow_aml_retrain.emulator import evaluation, tables
 from airflow_aml_retrain.emulator.evaluation import Codes, Numbers
 from airflow_aml_retrain.emulator.records import Task
-from airflow_aml_retrain.emulator.tables import BadData
+from airflow_aml_retrain.emulator.tables import BadData, Table
 
 _FORMAT: Final = "airflow-aml-retrain.ilearner/1"
 _TRUSTED: Final = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
@@ -59,53 +62,47 @@ class Model:
     classes: list[str]
     estimator: Any
 
-    def score(self, table: pd.DataFrame) -> pd.DataFrame:
+    def score(self, table: Table) -> Table:
         """*table* with the score columns added; `BadData` if a feature is missing."""
+        _keep_to_one_core()
         features = self.features(table)
         if not self.classes:
-            scores = {"Scored Labels": self.estimator.predict(features)}
+            scores = {"Scored Labels": _texts(self.estimator.predict(features))}
         else:
             scores = self._scored_classes(cast("Numbers", self.estimator.predict_proba(features)))
-        kept = table.drop(columns=[name for name in scores if name in table])
-        return kept.assign(**scores)
+        return {name: values for name, values in table.items() if name not in scores} | scores
 
-    def features(self, table: pd.DataFrame) -> Numbers:
+    def features(self, table: Table) -> Numbers:
         missing = [name for name in self.columns if name not in table]
         if missing:
             names = ", ".join(f'"{name}"' for name in missing)
             raise BadData("ColumnNotFound", f"Column with name {names} not found.")
-        columns = [_encoded(table[name], kinds) for name, kinds in self.columns.items()]
-        return np.column_stack(columns)
+        columns = [_encoded(name, table[name], kinds) for name, kinds in self.columns.items()]
+        return np.array(columns, dtype=np.float64).T
 
-    def _scored_classes(self, probabilities: Numbers) -> dict[str, object]:
+    def _scored_classes(self, probabilities: Numbers) -> Table:
         if len(self.classes) == 2:
             positive = probabilities[:, 1]
             chosen = (positive >= 0.5).astype(np.int64)
-            scores: dict[str, object] = {"Scored Probabilities": positive}
-        else:
-            chosen = probabilities.argmax(axis=1)
-            scores = {
-                f'Scored Probabilities for Class "{name}"': probabilities[:, number]
-                for number, name in enumerate(self.classes)
-            }
-        labels = {"Scored Labels": np.array(self.classes, dtype=object)[chosen]}
-        return labels | scores if len(self.classes) == 2 else scores | labels
+            return self._labels(chosen) | {"Scored Probabilities": _texts(positive)}
+        scores = {
+            f'Scored Probabilities for Class "{name}"': _texts(probabilities[:, number])
+            for number, name in enumerate(self.classes)
+        }
+        return scores | self._labels(probabilities.argmax(axis=1))
+
+    def _labels(self, chosen: Codes) -> Table:
+        return {"Scored Labels": [self.classes[number] for number in chosen]}
 
 
-def train(table: pd.DataFrame, recipe: Recipe) -> Trained:
+def train(table: Table, recipe: Recipe) -> Trained:
     """Learn *recipe* from three quarters of *table* and evaluate on the rest."""
-    if recipe.label not in table:
-        message = f'Column with name "{recipe.label}" not found: it is the label column.'
-        raise BadData("ColumnNotFound", message)
-    columns = {
-        str(name): _categories(table[name]) for name in table.columns if name != recipe.label
-    }
-    if not columns:
-        raise BadData("TooFewColumnsInDataset", "The dataset has no column beside its label.")
+    _keep_to_one_core()
+    columns = _columns(table, recipe)
     classes, truth = _truth(table[recipe.label], recipe)
     blank = Model(recipe.label, columns, classes, None)
     features = blank.features(table)
-    learned, held = _split(truth if classes else None, len(table), recipe.seed)
+    learned, held = _split(truth if classes else None, len(truth), recipe.seed)
     estimator = _estimator(recipe).fit(features[learned], truth[learned])
     model = Model(recipe.label, columns, classes, estimator)
     metrics = _evaluated(model, features[held], truth[held])
@@ -131,7 +128,8 @@ def load(data: bytes) -> Model:
     """The model in *data*; `NotAModel` for anything else, whatever it is."""
     try:
         found = skops.loads(data, trusted=_TRUSTED)
-    except Exception as exc:  # noqa: BLE001 - hostile bytes fail in as many ways as zip, JSON and numpy know
+    # Not a list of errors: hostile bytes fail in all the ways that zip, JSON and numpy know.
+    except Exception as exc:
         msg = f"not a model of this service: {type(exc).__name__}"
         raise NotAModel(msg) from exc
     match found:
@@ -149,41 +147,51 @@ def load(data: bytes) -> Model:
             raise NotAModel(msg)
 
 
-def _categories(values: "pd.Series[str]") -> list[str] | None:
+def _columns(table: Table, recipe: Recipe) -> dict[str, list[str] | None]:
+    if recipe.label not in table:
+        message = f'Column with name "{recipe.label}" not found: it is the label column.'
+        raise BadData("ColumnNotFound", message)
+    if len(table) == 1:
+        raise BadData("TooFewColumnsInDataset", "The dataset has no column beside its label.")
+    return {name: _categories(table[name]) for name in table if name != recipe.label}
+
+
+def _categories(values: Sequence[str]) -> list[str] | None:
     if tables.numbers(values) is not None:
         return None
-    return sorted({str(v) for v in values.str.strip()} - tables.MISSING)
+    return sorted({value.strip() for value in values} - tables.MISSING)
 
 
-def _encoded(values: "pd.Series[str]", kinds: list[str] | None) -> Numbers:
-    if kinds is not None:
-        places = {name: float(place) for place, name in enumerate(kinds)}
-        return values.str.strip().map(places).to_numpy(dtype=np.float64)
+def _encoded(name: str, values: Sequence[str], kinds: list[str] | None) -> list[float]:
+    if kinds is None:
+        return _numbers(name, values)
+    places = {kind: float(place) for place, kind in enumerate(kinds)}
+    return [places.get(value.strip(), math.nan) for value in values]
+
+
+def _numbers(name: str, values: Sequence[str]) -> list[float]:
     found = tables.numbers(values)
     if found is None:
-        message = f'Column "{values.name}" holds a value that is not a number.'
-        raise BadData("ColumnTypeMismatch", message)
+        raise BadData("ColumnTypeMismatch", f'Column "{name}" holds a value that is not a number.')
     return found
 
 
-def _truth(values: "pd.Series[str]", recipe: Recipe) -> tuple[list[str], Any]:
+def _truth(values: Sequence[str], recipe: Recipe) -> tuple[list[str], Any]:
     """The classes in sorted order (none for regression) and each row's class number or value."""
-    missing = int(tables.is_missing(values).sum())
+    missing = tables.missing(values)
     if missing:
-        message = f'Label column "{recipe.label}" has {missing} missing values.'
-        raise BadData("LabelColumnHasMissingValues", message)
+        raise BadData(
+            "LabelColumnHasMissingValues",
+            f'Label column "{recipe.label}" has {missing} missing values.',
+        )
     if recipe.task is Task.REGRESSION:
-        found = tables.numbers(values)
-        if found is None:
-            message = f'Label column "{recipe.label}" holds a value that is not a number.'
-            raise BadData("ColumnTypeMismatch", message)
-        return [], found
-    names = sorted({str(v) for v in values.str.strip()})
+        return [], np.array(_numbers(recipe.label, values))
+    names = sorted({value.strip() for value in values})
     if len(names) < 2:
         message = f'Label column "{recipe.label}" holds one value only: "{names[0]}".'
         raise BadData("LabelColumnDoesNotHaveRequiredClasses", message)
     places = {name: place for place, name in enumerate(names)}
-    return names, values.str.strip().map(places).to_numpy(dtype=np.int64)
+    return names, np.array([places[value.strip()] for value in values], dtype=np.int64)
 
 
 def _split(classes: Codes | None, rows: int, seed: int) -> tuple[Codes, Codes]:
@@ -196,7 +204,7 @@ def _split(classes: Codes | None, rows: int, seed: int) -> tuple[Codes, Codes]:
         return everything, everything
     shuffled = np.random.default_rng(seed)
     held = np.zeros(rows, dtype=bool)
-    for group in sorted(groups, key=lambda group: int(group[0])):
+    for group in groups:
         chosen = shuffled.permutation(group)[: round(len(group) * _EVALUATED_SHARE)]
         held[chosen] = True
     return np.flatnonzero(~held), np.flatnonzero(held)
@@ -218,3 +226,21 @@ def _evaluated(model: Model, features: Numbers, truth: Any) -> dict[str, float]:
     if len(model.classes) == 2:
         return evaluation.binary(truth, probabilities[:, 1])
     return evaluation.multiclass(truth, probabilities)
+
+
+def _texts(values: Numbers) -> list[str]:
+    return [repr(value) for value in values.tolist()]
+
+
+def _keep_to_one_core() -> None:
+    """
+    Make scikit-learn use one thread in the thread that calls.
+
+    Several workers train side by side; threads of threads would wait for each other in a loop.
+    """
+    if not getattr(_THREAD, "is_settled", False):
+        threadpool_limits(1, user_api="openmp")
+        _THREAD.is_settled = True
+
+
+_THREAD: Final = threading.local()

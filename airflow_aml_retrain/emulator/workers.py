@@ -12,12 +12,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from airflow_aml_retrain.emulator import training, work
 from airflow_aml_retrain.emulator.training import Model, Recipe, Trained
 from airflow_aml_retrain.emulator.work import Failure, Order
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _CRASHED = Failure(
@@ -34,6 +35,7 @@ class Workers:
     def __init__(self, count: int) -> None:
         self._count = count
         self._lock = threading.Lock()
+        self._closed = False
         self._pool = _pool(count)
         # The processes are there, with their libraries, before the first job is.
         self._pool.submit(os.getpid)
@@ -44,9 +46,7 @@ class Workers:
 
     def learn(self, data: bytes, recipe: Recipe) -> Trained:
         """Train now, in a worker, and wait for it."""
-        with self._lock:
-            future = self._pool.submit(work.learn, data, recipe)
-        return future.result()
+        return self._handed(work.learn, data, recipe).result()
 
     def load(self, data: bytes) -> Model:
         return training.load(data)
@@ -54,6 +54,7 @@ class Workers:
     def close(self) -> None:
         """Drop what waits, and end the processes without waiting for what they do."""
         with self._lock:
+            self._closed = True
             processes = list((self._pool._processes or {}).values())  # noqa: SLF001 - kill_workers comes with Python 3.14
             self._pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
@@ -62,29 +63,30 @@ class Workers:
     def _submit(
         self, order: Order, done: Callable[[Failure | None], None], attempts: int
     ) -> Future[object]:
-        with self._lock:
-            pool = self._pool
-            future: Future[Failure | None] = pool.submit(work.perform, order)
+        future = self._handed(work.perform, order)
 
         def told(ended: Future[Failure | None]) -> None:
-            if ended.cancelled():
+            if ended.cancelled() or self._closed:
                 return
             trouble = ended.exception()
-            if not isinstance(trouble, BrokenProcessPool):
-                done(_failed(trouble) if trouble else ended.result())
-            elif self._replace(pool) and attempts > 1:
+            if trouble is None:
+                done(ended.result())
+            elif isinstance(trouble, BrokenProcessPool) and attempts > 1:
                 self._submit(order, done, attempts - 1)
             else:
-                done(_CRASHED)
+                done(_CRASHED if isinstance(trouble, BrokenProcessPool) else _failed(trouble))
 
         future.add_done_callback(told)
         return future  # type: ignore[return-value]  # Future is invariant, and callers only cancel it
 
-    def _replace(self, broken: ProcessPoolExecutor) -> bool:
+    def _handed(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """*function* given to a worker, of a new pool if the old one is broken."""
         with self._lock:
-            if self._pool is broken:
+            try:
+                return self._pool.submit(function, *args, **kwargs)
+            except BrokenProcessPool:
                 self._pool = _pool(self._count)
-        return True
+                return self._pool.submit(function, *args, **kwargs)
 
 
 def _pool(count: int) -> ProcessPoolExecutor:
@@ -94,12 +96,9 @@ def _pool(count: int) -> ProcessPoolExecutor:
 
 
 def _settle_in() -> None:
-    """Leave Ctrl-C to the emulator, and end when it does; keep to one core."""
-    from threadpoolctl import threadpool_limits
-
+    """Leave Ctrl-C to the emulator, and end when it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    threadpool_limits(1)
 
 
 def _leave_with_parent() -> None:

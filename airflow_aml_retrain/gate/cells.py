@@ -130,6 +130,6 @@ def rows_at(rows: NDArray[np.intp]) -> str:
 
 
 def _as_array(column: pa.Array) -> NDArray[Any]:
-    # Not to_numpy(zero_copy_only=False), which imports pandas where it is installed.
-    array: NDArray[Any] = column.to_numpy(zero_copy_only=True)
+    # Not to_numpy(), which imports pandas where it is installed: 0.4 s and 40 MB.
+    array: NDArray[Any] = np.from_dlpack(column)
     return array

@@ -79,7 +79,7 @@ def retrain_and_promote(
             destination=f"{place}/prepared",
             data_cutoff=data_cutoff,
             date_pattern=date_pattern,
-            label=label,
+            label_column=label,
             holdout_fraction=holdout_fraction,
             holdout_key=holdout_key,
             holdout_source=holdout_source,

@@ -26,7 +26,8 @@ COLUMNS = f"age,workclass,education,{LABEL},Scored Labels,Scored Probabilities"
 def main() -> None:
     with TemporaryDirectory() as folder:
         files = [str(Path(folder) / name) for name in ("champion.csv", "challenger.csv")]
-        write(files)
+        # Not written here: Linux hands the peak of a process down to those that it starts.
+        subprocess.run([sys.executable, __file__, "write", *files], check=True)  # noqa: S603 - ourselves
         size = Path(files[0]).stat().st_size / 1e6
         sides: dict[str, list[Mapping[str, float]]] = {"gate": [], "naive": []}
         for _ in range(ROUNDS):
@@ -137,7 +138,9 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
+    if sys.argv[1:2] == ["write"]:
+        write(sys.argv[2:])
+    elif sys.argv[1:]:
         measure(sys.argv[1], sys.argv[2:])
     else:
         main()

@@ -1,0 +1,74 @@
+"""What became of a month: read from Airflow, from the decision record, and from the endpoint."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from airflow_aml_retrain.demo.rest import Rest
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobServiceClient
+
+DAG_ID: Final = "retrain_on_schedule"
+EVALUATE: Final = "evaluate"
+PROMOTE: Final = "promote"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One metric of champion and challenger; None where it could not be computed."""
+
+    champion: float | None
+    challenger: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What production says: the *model* it serves, and its *score* of the same person."""
+
+    model: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One month's run: its decision, and the endpoint *before* and *after* it."""
+
+    cut_off: date
+    run_state: str
+    promote_state: str
+    verdict: str
+    headline: str
+    metrics: Mapping[str, Compared]
+    before: Endpoint
+    after: Endpoint
+
+    def departures(self, verdict: str) -> list[str]:
+        """How this differs from a run that is green and says *verdict*; empty: not at all."""
+        promoted = verdict == "PROMOTE"
+        wanted = "success" if promoted else "skipped"
+        checks = {
+            f"the run is {self.run_state}": self.run_state == "success",
+            f"the verdict is {self.verdict}, not {verdict}": self.verdict == verdict,
+            f"promote is {self.promote_state}, not {wanted}": self.promote_state == wanted,
+            "the wrong model serves": (self.before.model != self.after.model) == promoted,
+            "the endpoint's answer is not that model's": (self.before.score != self.after.score)
+            == promoted,
+        }
+        return [f"{self.cut_off}: {said}" for said, is_so in checks.items() if not is_so]
+
+
+def decided(
+    rest: Rest, run_id: str, blobs: "BlobServiceClient"
+) -> tuple[str, str, dict[str, Compared]]:
+    """The verdict of a run, its headline, and every metric in its decision record."""
+    said = rest.xcom(DAG_ID, run_id, EVALUATE)
+    container, _, path = str(said["decision"]).partition("/")
+    record = json.loads(blobs.get_blob_client(container, path).download_blob().readall())
+    metrics = {
+        metric: Compared(numbers["champion"], numbers["challenger"])
+        for metric, numbers in record["body"]["estimates"].items()
+    }
+    return str(said["verdict"]), str(said["headline"]), metrics

@@ -1,0 +1,44 @@
+"""
+Any connection turned into a `Backend`, whichever generation of the service is behind it.
+
+To add a backend, write its hook and add a row to `_HOOKS`.
+"""
+
+from typing import Final
+
+from airflow.sdk import BaseHook
+
+from airflow_aml_retrain.client.backend import Backend
+from airflow_aml_retrain.errors import NotConfigured
+from airflow_aml_retrain.hooks.service import AmlServiceHook
+from airflow_aml_retrain.hooks.studio import AmlStudioHook
+
+_HOOKS: Final[dict[str | None, type[AmlStudioHook | AmlServiceHook]]] = {
+    AmlStudioHook.conn_type: AmlStudioHook,
+    AmlServiceHook.conn_type: AmlServiceHook,
+}
+
+
+def backend_for(conn_id: str, service: str | None = None, endpoint: str | None = None) -> Backend:
+    """Connect to an endpoint, by what the connection's type asks for."""
+    conn = BaseHook.get_connection(conn_id)
+    return _hook(conn_id, conn.conn_type).backend_of(conn, service or None, endpoint or None)
+
+
+async def abackend_for(
+    conn_id: str, service: str | None = None, endpoint: str | None = None
+) -> Backend:
+    """The same without blocking, for triggers; the connection is read once."""
+    conn = await BaseHook.aget_connection(conn_id)
+    hook = _hook(conn_id, conn.conn_type)
+    return await hook.abackend_of(conn, service or None, endpoint or None)
+
+
+def _hook(conn_id: str, conn_type: str | None) -> AmlStudioHook | AmlServiceHook:
+    # Environment variables spell a type with dashes when they are written as a URI.
+    hook = _HOOKS.get((conn_type or "").replace("-", "_"))
+    if hook is None:
+        types = ", ".join(str(name) for name in _HOOKS)
+        msg = f"connection {conn_id!r}: expected one of type {types}, got {conn_type!r}"
+        raise NotConfigured(msg)
+    return hook(conn_id)

@@ -1,0 +1,55 @@
+"""An emulator of these tests' own, whose clock they hold; a PATCH takes 30 s of that clock."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_aml_retrain.emulator.serving import Served
+from airflow_aml_retrain.emulator.settings import EmulatorSettings
+from tests.emulator.studio import HandClock, Studio
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobServiceClient
+
+    from airflow_aml_retrain.demo.azurite import Azurite
+
+PROPAGATION = 30.0
+
+
+@pytest.fixture(scope="session")
+def hand_clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture(scope="session")
+def served(
+    azurite: "Azurite", hand_clock: HandClock, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    settings = EmulatorSettings(
+        storage=azurite.connection_string,
+        state=tmp_path_factory.mktemp("studio"),
+        propagation=PROPAGATION,
+    )
+    with Served(settings, clock=hand_clock) as served:
+        yield served
+
+
+@pytest.fixture
+def studio(
+    served: Served,
+    azurite: "Azurite",
+    blob_service: "BlobServiceClient",
+    container: str,
+    hand_clock: HandClock,
+) -> Iterator[Studio]:
+    studio = Studio(served.url, azurite.connection_string, container, blob_service, hand_clock)
+    yield studio
+    hand_clock.ahead = 0.0
+    studio.control("DELETE", "faults")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"

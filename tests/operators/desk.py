@@ -1,0 +1,79 @@
+"""A desk to run DAGs on: connections, a pair of endpoints, data that lands, and what runs left."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow.sdk import DAG
+
+from airflow_aml_retrain.client.backend import Backend
+from tests.world import World
+
+
+@dataclass
+class Desk:
+    """One production and one staging endpoint of the world's scoring service."""
+
+    world: World
+    container: str
+    backend: Backend
+    staging: str
+    runs: list[Any] = field(default_factory=list)
+
+    @classmethod
+    @contextmanager
+    def laid(cls, world: World, container: str) -> "Iterator[Desk]":
+        production, staging = world.new_endpoint(), world.new_endpoint("staging")
+        staging.close()
+        before = dict(os.environ)
+        os.environ.update(connections(world))
+        try:
+            yield cls(world, container, production, staging.name.rpartition("/")[2])
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+            production.close()
+
+    @property
+    def production(self) -> str:
+        return self.backend.name.rpartition("/")[2]
+
+    def land(self, name: str, csv: str) -> None:
+        self.world.store.write(self.container, f"landing/{name}", csv.encode())
+
+    def run(self, dag: DAG, **conf: Any) -> dict[str, str]:
+        """Run *dag* to its end in this process; the state of each task."""
+        self.runs.append(dag.test(run_conf=conf or None))
+        return self.states()
+
+    def states(self) -> dict[str, str]:
+        return {task.task_id: str(task.state) for task in self.runs[-1].get_task_instances()}
+
+    def xcom(self, task_id: str, key: str = "return_value") -> Any:
+        from airflow.models.xcom import XComModel
+        from airflow.utils.session import create_session
+
+        run = self.runs[-1]
+        with create_session() as session:
+            found = session.scalars(
+                XComModel.get_many(run_id=run.run_id, task_ids=task_id, key=key)
+            ).first()
+            return XComModel.deserialize_value(found) if found else None
+
+
+def connections(world: World) -> dict[str, str]:
+    """The connections of the world, as Airflow reads them from its environment."""
+    studio = {
+        "conn_type": "aml_studio",
+        "host": world.emulator.url,
+        "password": world.settings.token.reveal(),
+        "extra": {"workspace_id": world.settings.workspace_id},
+    }
+    storage = {"conn_type": "wasb", "extra": {"connection_string": world.connection_string}}
+    return {
+        "AIRFLOW_CONN_AML_STUDIO_DEFAULT": json.dumps(studio),
+        "AIRFLOW_CONN_WASB_DEFAULT": json.dumps(storage),
+    }
