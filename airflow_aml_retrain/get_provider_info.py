@@ -82,4 +82,30 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "connection-types": [_STUDIO, _SERVICE],
+        "hooks": [_modules("hooks", "service", "storage", "studio")],
+        "operators": [
+            _modules(
+                "operators",
+                "create",
+                "evaluate",
+                "patch",
+                "prepare",
+                "release",
+                "rollback",
+                "score",
+                "submit",
+            )
+        ],
+        "sensors": [_modules("sensors", "job")],
+        "triggers": [_modules("triggers", "job")],
+        "extra-links": [
+            f"airflow_aml_retrain.links.task.{link}"
+            for link in ("DecisionLink", "EndpointLink", "JobLink")
+        ],
     }
+
+
+def _modules(room: str, *names: str) -> dict[str, Any]:
+    """The modules of *room* in which there is something for a user."""
+    modules = [f"airflow_aml_retrain.{room}.{name}" for name in names]
+    return {"integration-name": _NAME, "python-modules": modules}

@@ -17,8 +17,9 @@ the model in service on an audited hold-out, and **promoted** only if it is show
 **Trigger** asks for a data cut-off, a policy, and whether to only decide (dry run).
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+import pendulum
 from airflow.sdk import DAG, Param
 
 from airflow_aml_retrain.journeys.retrain import retrain_and_promote
@@ -38,7 +39,8 @@ with DAG(
     description="Retrain the census model every month; promote it only if it is better",
     doc_md=__doc__,
     schedule="@monthly",
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    # Whenever it is first switched on, it catches up on the two months past.
+    start_date=pendulum.today("UTC").start_of("month").subtract(months=1),
     catchup=True,
     max_active_runs=1,
     default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},

@@ -5,12 +5,11 @@ The dag-processor pre-imports only `airflow.*`, so this is paid at every parse a
 The time is measured in `tests/benchmarks/bench_import.py`; the number of modules is a promise.
 """
 
-import pkgutil
 import subprocess
 import sys
 from typing import Final
 
-import airflow_aml_retrain
+from airflow_aml_retrain.get_provider_info import get_provider_info
 
 LIMIT: Final = 25
 SURFACE: Final = ("operators", "sensors")
@@ -27,13 +26,9 @@ print(*sorted(set(sys.modules) - before), sep="\\n")
 
 
 def surface() -> list[str]:
-    """Every module that a DAG author may import."""
-    prefix = airflow_aml_retrain.__name__ + "."
-    return [
-        module.name
-        for module in pkgutil.walk_packages(airflow_aml_retrain.__path__, prefix)
-        if module.name.removeprefix(prefix).split(".")[0] in SURFACE
-    ]
+    """Every module that a DAG author imports: `get_provider_info` names them."""
+    info = get_provider_info()
+    return [name for room in SURFACE for said in info[room] for name in said["python-modules"]]
 
 
 def imported() -> list[str]:

@@ -48,7 +48,7 @@ class Control:
 
     def jobs(self) -> list[Json]:
         """Every job there ever was, with how often it was started."""
-        return list(self._ask("GET", "jobs")["jobs"])
+        return list(self._ask("GET", "jobs"))
 
     def is_healthy(self) -> bool:
         try:

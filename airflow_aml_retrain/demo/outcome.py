@@ -15,6 +15,8 @@ DAG_ID: Final = "retrain_on_schedule"
 EVALUATE: Final = "evaluate"
 PROMOTE: Final = "promote"
 
+_TAIL: Final = 25
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -72,3 +74,14 @@ def decided(
         for metric, numbers in record["body"]["estimates"].items()
     }
     return str(said["verdict"]), str(said["headline"]), metrics
+
+
+def why_failed(rest: Rest, run_id: str) -> str:
+    """Which tasks of a run failed, with the end of what each logged last."""
+    failed = [task for task in rest.tasks(DAG_ID, run_id) if task["state"] == "failed"]
+    said = [f"{run_id} failed"]
+    for task in failed:
+        log = rest.log(DAG_ID, run_id, task["task_id"], task["try_number"])
+        end = "\n".join(log.splitlines()[-_TAIL:])
+        said.append(f"{task['task_id']}, attempt {task['try_number']}:\n{end}")
+    return "\n\n".join(said)

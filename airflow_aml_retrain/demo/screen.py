@@ -33,13 +33,13 @@ class Bar:
 class Screen:
     """Where the story is told."""
 
-    console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=False))
+    console: Console = field(default_factory=lambda: Console(highlight=False))
 
     def act(self, title: str) -> None:
         self.console.print(Rule(f"[bold]{title}[/]", align="left", style="cyan"), width=_WIDTH)
 
     def say(self, line: RenderableType) -> None:
-        self.console.print(line)
+        self.console.print(line, soft_wrap=isinstance(line, str))
 
     def fail(self, why: str) -> None:
         self.console.print("\n[bold red]This cannot go on[/]")
@@ -72,7 +72,12 @@ class Screen:
         began = time.monotonic()
         with (
             self._marked(text, [], began),
-            Progress(*columns, console=self.console, transient=True) as progress,
+            Progress(
+                *columns,
+                console=self.console,
+                transient=True,
+                disable=not self.console.is_terminal,
+            ) as progress,
         ):
             yield Bar(progress, progress.add_task(text, total=1, doing=""))
 
@@ -86,4 +91,5 @@ class Screen:
         finally:
             detail = f" [dim]({details[0]})[/]" if details else ""
             seconds = time.monotonic() - began
-            self.console.print(f" {mark} {text}{detail} [dim]{seconds:.1f} s[/]")
+            line = f" {mark} {text}{detail} [dim]{seconds:.1f} s[/]"
+            self.console.print(line, soft_wrap=True)

@@ -7,11 +7,9 @@ happens then is Airflow's and the package's own doing, which is only watched and
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from rich.table import Table
 
 from airflow_aml_retrain.demo import emulation
 from airflow_aml_retrain.demo.airflow import USER, Home, free_port
@@ -19,10 +17,18 @@ from airflow_aml_retrain.demo.azurite import Azurite
 from airflow_aml_retrain.demo.census import Census, Month
 from airflow_aml_retrain.demo.control import Emulator
 from airflow_aml_retrain.demo.live import FINAL, LiveAirflow
-from airflow_aml_retrain.demo.outcome import DAG_ID, PROMOTE, Endpoint, Outcome, decided
-from airflow_aml_retrain.demo.processes import Supervisor
+from airflow_aml_retrain.demo.outcome import (
+    DAG_ID,
+    PROMOTE,
+    Endpoint,
+    Outcome,
+    decided,
+    why_failed,
+)
+from airflow_aml_retrain.demo.processes import DemoFailed, Supervisor
 from airflow_aml_retrain.demo.rest import Rest
 from airflow_aml_retrain.demo.screen import Bar, Screen
+from airflow_aml_retrain.demo.table import colour, month_of, table
 from airflow_aml_retrain.demo.workspace import CensusWorkspace
 
 if TYPE_CHECKING:
@@ -35,8 +41,6 @@ _EMULATOR_PORT: Final = 8086
 _SCHEDULING: Final = 60.0
 _RUN: Final = 600.0
 _DONE: Final = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
-_SHOWN: Final = {"auc": "AUC", "log_loss": "Log loss", "accuracy": "Accuracy"}
-_COLOURS: Final = {"PROMOTE": "green", "REJECT": "yellow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def set_up(
     screen.act("Airflow")
     airflow = _airflow(screen, supervisor, state / "airflow", dags)
     with screen.step("Connections aml_studio_default and wasb_default"):
-        _connect(airflow.rest, workspace, azurite)
+        connect(airflow.rest, workspace, azurite)
     blobs = BlobServiceClient.from_connection_string(azurite.connection_string)
     return Stage(airflow, emulator, workspace, blobs, census)
 
@@ -119,7 +123,7 @@ def live_through(screen: Screen, stage: Stage) -> tuple[Outcome, Outcome]:
 def end(screen: Screen, outcomes: tuple[Outcome, Outcome]) -> list[str]:
     """Show both decisions; return how they differ from the story as it should go."""
     screen.act("What was decided")
-    screen.say(_table(outcomes))
+    screen.say(table(outcomes))
     good, corrupted = outcomes
     return [*good.departures("PROMOTE"), *corrupted.departures("REJECT")]
 
@@ -146,7 +150,8 @@ def _port(screen: Screen, who: str, wish: int) -> int:
     return port
 
 
-def _connect(rest: Rest, workspace: CensusWorkspace, azurite: Azurite) -> None:
+def connect(rest: Rest, workspace: CensusWorkspace, azurite: Azurite) -> None:
+    """Tell Airflow where workspace and storage are, in connections of the DAGs' default names."""
     rest.add_connection("aml_studio_default", "aml_studio", **workspace.connection)
     extra = f'{{"connection_string": "{azurite.connection_string}"}}'
     rest.add_connection("wasb_default", "wasb", extra=extra)
@@ -156,7 +161,7 @@ def _written(stage: Stage, files: Mapping[str, bytes]) -> str:
     """Write *files*; say how many rows in how many."""
     for name, content in files.items():
         stage.blobs.get_blob_client(CONTAINER, name).upload_blob(content)
-    return f"{sum(map(_rows, files.values())):,} rows in {len(files)} blobs"
+    return f"{sum(map(_rows, files.values())):,} rows in {len(files)} blob{'s' * (len(files) > 1)}"
 
 
 def _rows(content: bytes) -> int:
@@ -164,12 +169,7 @@ def _rows(content: bytes) -> int:
 
 
 def _name(month: Month) -> str:
-    return _month_name(month.cut_off)
-
-
-def _month_name(cut_off: date) -> str:
-    """The month that ended before *cut_off*."""
-    return (cut_off - timedelta(days=1)).strftime("%B %Y")
+    return month_of(month.cut_off)
 
 
 def _watched(screen: Screen, stage: Stage, month: Month, before: Endpoint) -> Outcome:
@@ -185,15 +185,17 @@ def _watched(screen: Screen, stage: Stage, month: Month, before: Endpoint) -> Ou
         state = supervisor.wait_for(
             f"the end of {run_id}", lambda: _look(rest, run_id, bar), timeout=_RUN, every=1.0
         )
+    if state == "failed":
+        raise DemoFailed(why_failed(rest, run_id))
     verdict, headline, metrics = decided(rest, run_id, stage.blobs)
-    colour = _COLOURS.get(verdict, "red")
-    screen.say(f"   [bold {colour}]{verdict}[/] {headline}")
     after = stage.endpoint()
-    screen.say(f"   The same person: {before.score:.3f} before, {after.score:.3f} after.")
     promote = str(rest.states(DAG_ID, run_id)[PROMOTE])
-    return Outcome(
+    outcome = Outcome(
         month.cut_off, state, promote, verdict, headline, metrics, before=before, after=after
     )
+    screen.say(f"   [bold {colour(outcome)}]{verdict}[/]{headline.removeprefix(verdict)}")
+    screen.say(f"   The same person: {before.score:.3f} before, {after.score:.3f} after.")
+    return outcome
 
 
 def _run_of(rest: Rest, day: date) -> str | None:
@@ -209,27 +211,3 @@ def _look(rest: Rest, run_id: str, bar: Bar) -> str | None:
     bar.show(done, len(tasks), ", ".join(doing))
     state = str(rest.run(DAG_ID, run_id)["state"])
     return state if state in FINAL else None
-
-
-def _table(outcomes: tuple[Outcome, Outcome]) -> Table:
-    table = Table(show_edge=False, header_style="bold", padding=(0, 2, 0, 1))
-    for column in ("Month", "Verdict", *_SHOWN.values(), "One person", "In service"):
-        table.add_column(column)
-    for outcome in outcomes:
-        colour = _COLOURS.get(outcome.verdict, "red")
-        changed = outcome.before.model != outcome.after.model
-        table.add_row(
-            _month_name(outcome.cut_off),
-            f"[{colour}]{outcome.verdict}[/]",
-            *(_shown(outcome, metric) for metric in _SHOWN),
-            f"{outcome.before.score:.3f} → {outcome.after.score:.3f}",
-            "the new model" if changed else "the champion stays",
-        )
-    return table
-
-
-def _shown(outcome: Outcome, metric: str) -> str:
-    compared = outcome.metrics.get(metric)
-    if compared is None or compared.champion is None or compared.challenger is None:
-        return "-"
-    return f"{compared.champion:.3f} → {compared.challenger:.3f}"

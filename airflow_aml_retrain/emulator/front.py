@@ -11,7 +11,7 @@ import logging
 import threading
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -77,46 +77,61 @@ class Front:
         method, path = scope["method"], scope["path"]
         plane = plane_of(path)
         deed = self._faults.take(plane, method, path) or Deed()
-        status = await self._answered({**scope, DEED: deed}, receive, send, deed)
-        self._journal.write(method, path, status, plane)
-        _log.info("%s %s %s", method, path, status or "dropped")
 
-    async def _answered(self, scope: Scope, receive: Receive, send: Send, deed: Deed) -> int:
+        def noted(status: int) -> None:
+            self._journal.write(method, path, status, plane)
+            _log.info("%s %s %s", method, path, status or "dropped")
+
+        await self._answer({**scope, DEED: deed}, receive, _Said(send, noted), deed)
+
+    async def _answer(self, scope: Scope, receive: Receive, said: "_Said", deed: Deed) -> None:
         if deed.delay is not None:
             await asyncio.sleep(deed.delay)
-        said = _Said(send)
-        spoiled = deed.drop or deed.status is not None
-        if not spoiled:
+        if not deed.drop and deed.status is None:
             await self.app(scope, receive, said.aloud)
-            return said.status
+            return
         if deed.after:
-            await self.app(scope, receive, said.aside)
+            await self.app(scope, receive, _swallow)
         if deed.drop:
-            await _hang_up(send)
-            return 0
-        return await _refuse(deed, said)
+            await said.hang_up()
+        else:
+            await _refuse(deed, said)
 
 
 class _Said:
-    """Passes an answer on with a request id, or swallows it; *status* is what it was."""
+    """
+    What goes back: an answer with a request id, or nothing.
 
-    def __init__(self, send: Send) -> None:
+    It is noted before it is sent, so that who has the answer finds it in the log.
+    """
+
+    def __init__(self, send: Send, noted: Callable[[int], None]) -> None:
         self._send = send
-        self.status = 500
+        self._noted = noted
 
     async def aloud(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
             number = str(uuid.uuid4()).encode()
             message["headers"] = [*message.get("headers", ()), (b"x-ms-request-id", number)]
+            self._noted(message["status"])
         await self._send(message)
 
-    async def aside(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
+    async def hang_up(self) -> None:
+        """Close the connection without a byte; ASGI has no word for it, so uvicorn's is used."""
+        self._noted(0)
+        cycle = getattr(self._send, "__self__", None)
+        transport = getattr(cycle, "transport", None)
+        if transport is not None:
+            transport.abort()
+        # uvicorn learns of it in its next round, and then wants no answer from us.
+        await asyncio.sleep(0.01)
 
 
-async def _refuse(deed: Deed, said: _Said) -> int:
+async def _swallow(message: Message) -> None:
+    """An answer that is lost."""
+
+
+async def _refuse(deed: Deed, said: _Said) -> None:
     refusal = refused(deed)
     body = json.dumps(refusal.body).encode()
     headers: Mapping[str, str] = {
@@ -128,14 +143,3 @@ async def _refuse(deed: Deed, said: _Said) -> int:
     start = {"type": "http.response.start", "status": refusal.status, "headers": encoded}
     await said.aloud(start)
     await said.aloud({"type": "http.response.body", "body": body})
-    return refusal.status
-
-
-async def _hang_up(send: Send) -> None:
-    """Close the connection without a byte; ASGI has no word for it, so uvicorn's own is used."""
-    cycle = getattr(send, "__self__", None)
-    transport = getattr(cycle, "transport", None)
-    if transport is not None:
-        transport.abort()
-    # uvicorn learns of it in its next round, and then wants no answer from us.
-    await asyncio.sleep(0.01)

@@ -39,6 +39,8 @@ def server(app: Front, certificate: Certificate | None = None) -> uvicorn.Server
         access_log=False,
         log_config=None,
         lifespan="on",
+        # Not uvloop: it does not close while a client that refused our certificate is connected.
+        loop="asyncio",
         timeout_graceful_shutdown=_ALIVE,
         ssl_certfile=None if certificate is None else str(certificate.chain),
         ssl_keyfile=None if certificate is None else str(certificate.key),

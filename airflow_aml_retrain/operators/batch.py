@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from airflow_aml_retrain.errors import DeadlineExceeded, NotUpdatable, UnexpectedAnswer
-from airflow_aml_retrain.operators.memory import JobMemory
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_aml_retrain.client.backend import Backend
+    from airflow_aml_retrain.operators.memory import JobMemory
     from airflow_aml_retrain.wire.blobs import ModelBlob
     from airflow_aml_retrain.wire.jobs import JobId, JobReport
 
@@ -36,13 +36,14 @@ class BatchJob:
     """One attempt's job on one endpoint; *inputs* are places "container/path"."""
 
     backend: "Backend"
-    memory: JobMemory
+    memory: "JobMemory"
     wasb_conn_id: str
     job: "JobId | None" = None
 
     @classmethod
     def open(cls, operator: OfService, context: "Context") -> "BatchJob":
         from airflow_aml_retrain.hooks.retrain import backend_for
+        from airflow_aml_retrain.operators.memory import JobMemory
 
         backend = backend_for(operator.conn_id, operator.service, operator.endpoint)
         return cls(backend, JobMemory(context), operator.wasb_conn_id)

@@ -97,7 +97,8 @@ class EvaluateModelOperator(BaseOperator):
         wasb_conn_id: str = "wasb_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # Each key an XCom of its own, so that `task.output["key"]` can be handed on.
+        super().__init__(**{"multiple_outputs": True, **kwargs})
         self.policy = policy
         self.champion = champion
         self.challenger = challenger

@@ -85,7 +85,8 @@ class PrepareDataOperator(BaseOperator):
         wasb_conn_id: str = "wasb_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # Each key an XCom of its own, so that `task.output["key"]` can be handed on.
+        super().__init__(**{"multiple_outputs": True, **kwargs})
         self.source = source
         self.destination = destination
         self.data_cutoff = data_cutoff

@@ -162,8 +162,9 @@ def test_a_conversation_that_ends_badly_has_cleaned_up(drive: Drive) -> None:
         finally:
             cleaned.append("yes")
 
+    held = conversation()  # so that it is not the garbage collector who cleans up
     with pytest.raises(DeadlineExceeded):
-        drive(Stage([]), conversation(), until=0.0)
+        drive(Stage([]), held, until=0.0)
 
     assert cleaned == ["yes"]
 

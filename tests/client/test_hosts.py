@@ -38,6 +38,7 @@ def test_the_services_own_hosts_and_this_machine_are_allowed(url: str) -> None:
         "https://evilmanagement.azureml.net/",
         "https://services.azureml.net.example.com/",
         "https://services.azureml.net@example.com/",
+        "https://somebody:word@management.azureml.net/",
         "https://example.com\\@services.azureml.net/",
         "https://example.com\n.services.azureml.net/",
         "http://localhost.example.com/",

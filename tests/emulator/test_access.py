@@ -16,7 +16,9 @@ def known() -> dict[str, Service]:
 @pytest.fixture
 def scoring(studio: Studio, known: dict[str, Service]) -> Service:
     """One service for the whole file: nothing here changes it."""
-    return known.setdefault("scoring", studio.publish("scoring"))
+    if "scoring" not in known:
+        known["scoring"] = studio.publish("scoring")
+    return known["scoring"]
 
 
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "Bearer  ", "BEARER   "])

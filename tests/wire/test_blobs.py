@@ -20,6 +20,7 @@ def test_the_three_parts_join_with_and_without_their_marks(
 ) -> None:
     blob = blob_of({"BaseLocation": base, "RelativeLocation": relative, "SasBlobToken": sas})
 
+    assert (blob.base, blob.relative) == ("https://a.test/", "c/m.ilearner")
     assert blob.location == "https://a.test/c/m.ilearner"
     assert blob.sas == Secret("?sv=1&sig=a%2Fb%3D")
 

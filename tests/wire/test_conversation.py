@@ -181,12 +181,21 @@ def test_an_error_never_repeats_a_secret_that_the_service_echoed() -> None:
     assert "b.csv" in told
 
 
+def test_a_body_in_another_shape_is_shown_without_its_secrets() -> None:
+    answer = Response(400, b"<p>https://a.test/c/b.csv?sig=aB%2Bc&sp=r</p>")
+
+    with pytest.raises(UnexpectedAnswer, match=r"b\.csv\?sig=\*\*\*&sp=r"):
+        rehearse(ask(GET), [answer])
+    with pytest.raises(WireError, match=r"sig=\*\*\*"):
+        answer.json()
+
+
 def test_a_body_that_is_no_json_is_an_error_that_shows_its_beginning() -> None:
     with pytest.raises(WireError, match="expected JSON, got '<html>"):
         Response(200, b"<html>" + b"x" * 10_000).json()
 
 
-def test_patience_without_end_is_what_a_read_has() -> None:
+def test_patience_can_be_set_for_reads_and_writes() -> None:
     with pytest.raises(ServiceUnavailable):
         rehearse(ask(GET, patience=0.0), [AWAY])
 

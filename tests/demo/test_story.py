@@ -1,0 +1,106 @@
+"""
+The story that the demo tells, on the test bench: a real Airflow, the emulator, real data.
+
+By schedule: the first month is promoted, the second is not, and both runs are green. By the
+button: a person's run decides and promotes nothing, and survives a killed worker.
+"""
+
+from datetime import UTC, date, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Final
+
+import pytest
+from azure.storage.blob import BlobServiceClient
+from rich.console import Console
+
+from airflow_aml_retrain.demo import story
+from airflow_aml_retrain.demo.azurite import Azurite
+from airflow_aml_retrain.demo.census import census
+from airflow_aml_retrain.demo.control import Emulator
+from airflow_aml_retrain.demo.live import LiveAirflow
+from airflow_aml_retrain.demo.outcome import DAG_ID, EVALUATE, PROMOTE, Outcome
+from airflow_aml_retrain.demo.screen import Screen
+from airflow_aml_retrain.demo.workspace import CensusWorkspace
+
+DAG: Final = Path(__file__).parents[2] / "dags" / f"{DAG_ID}.py"
+
+
+def today() -> date:
+    # The DAG's schedule is Airflow's, and Airflow goes by the real clock.
+    return datetime.now(UTC).date()  # noqa: TID251 - see above
+
+
+@pytest.fixture(scope="module")
+def stage(
+    real_airflow: LiveAirflow,
+    azurite: Azurite,
+    emulator: Emulator,
+    blob_service: BlobServiceClient,
+) -> story.Stage:
+    dealt = census(today())
+    workspace = CensusWorkspace.publish(emulator, dealt.published)
+    story.connect(real_airflow.rest, workspace, azurite)
+    real_airflow.add_dag(DAG, DAG_ID)
+    return story.Stage(real_airflow, emulator, workspace, blob_service, dealt)
+
+
+@pytest.fixture(scope="module")
+def told(stage: story.Stage) -> tuple[tuple[Outcome, Outcome], str]:
+    """Both outcomes, and what a person saw."""
+    screen = Screen(Console(file=StringIO(), width=100))
+    story.land(screen, stage)
+    outcomes = story.live_through(screen, stage)
+    story.end(screen, outcomes)
+    assert isinstance(screen.console.file, StringIO)
+    return outcomes, screen.console.file.getvalue()
+
+
+@pytest.mark.timeout(420)
+def test_the_scheduler_promotes_the_good_month_and_keeps_the_champion_after_the_corrupted_one(
+    told: tuple[tuple[Outcome, Outcome], str],
+) -> None:
+    (good, corrupted), _ = told
+
+    assert good.departures("PROMOTE") == []
+    assert corrupted.departures("REJECT") == []
+    assert good.after == corrupted.before == corrupted.after
+
+
+@pytest.mark.timeout(420)
+def test_a_person_sees_both_decisions_side_by_side(
+    told: tuple[tuple[Outcome, Outcome], str],
+) -> None:
+    (good, _), seen = told
+
+    table = seen.partition("What was decided")[2]
+    assert "PROMOTE" in table
+    assert "REJECT" in table
+    assert f"{good.before.score:.3f} → {good.after.score:.3f}" in table
+    assert "the champion stays" in table
+
+
+@pytest.mark.timeout(420)
+def test_the_button_survives_a_killed_worker_trains_once_and_promotes_nothing_in_a_dry_run(
+    stage: story.Stage, told: tuple[tuple[Outcome, Outcome], str]
+) -> None:
+    control, airflow = stage.emulator.control, stage.airflow
+    before, ran = stage.endpoint(), {job["job_id"] for job in control.jobs()}
+    control.fail_next({"delay": 15}, method="POST", path="/jobs")
+    cut_off = f"{stage.census.good.cut_off}T00:00:00Z"
+
+    run = airflow.rest.trigger(DAG_ID, data_cutoff=cut_off, dry_run=True)
+    submit = airflow.wait_for_task(DAG_ID, run, "submit", "running", timeout=90)
+    airflow.kill_worker(submit)
+    state = airflow.wait_for_run(DAG_ID, run, timeout=240)
+
+    assert state == "success"
+    assert airflow.rest.xcom(DAG_ID, run, EVALUATE)["verdict"] in {"PROMOTE", "REJECT"}
+    assert airflow.rest.states(DAG_ID, run)[PROMOTE] == "skipped"
+    assert stage.endpoint() == before
+    trained = [
+        job
+        for job in control.jobs()
+        if job["job_id"] not in ran and job["kind"] == "training" and job["starts"]
+    ]
+    assert len(trained) == 1

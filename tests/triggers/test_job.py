@@ -1,0 +1,189 @@
+"""What waiting promises: any end is told once, an outage ends nothing, a person's kill cancels."""
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent
+
+import airflow_aml_retrain.triggers
+from airflow_aml_retrain.errors import DeadlineExceeded, JobFailed, WireError
+from airflow_aml_retrain.triggers.events import report_of
+from airflow_aml_retrain.triggers.job import JobTrigger
+from airflow_aml_retrain.wire.jobs import JobId, JobState, started
+from tests.operators.desk import connections
+from tests.world import TRAINING, World, census_like
+
+PAST = 1.0
+
+
+@pytest.fixture(autouse=True)
+def connected(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in connections(world).items():
+        monkeypatch.setenv(name, value)
+    yield
+    world.emulator.control.clear_faults()
+
+
+@pytest.fixture
+def job(world: World, container: str) -> str:
+    """The reference of a job that was created and not yet started."""
+    world.store.write(container, "train.csv", census_like(80).encode())
+    blob = world.store.reference(container, "train.csv")
+    with world.backend(TRAINING) as trainer:
+        return trainer.reference(trainer.run(trainer.verbs.submit({"input1": blob}, {})))
+
+
+def start(world: World, reference: str) -> None:
+    with world.backend(TRAINING) as trainer:
+        trainer.run(started(trainer.verbs, trainer.job(reference)))
+
+
+def trigger(reference: str, **changes: Any) -> JobTrigger:
+    return JobTrigger(
+        reference,
+        **{
+            "conn_id": "aml_studio_default",
+            "service": TRAINING,
+            "poll_interval": 0.1,
+            **changes,
+        },
+    )
+
+
+async def fired(trigger: JobTrigger) -> list[Any]:
+    return [event async for event in trigger.run()]
+
+
+async def test_a_job_that_ends_well_is_told_once(world: World, job: str) -> None:
+    start(world, job)
+
+    (event,) = await fired(trigger(job))
+
+    report = report_of(event.payload)
+    assert report.state is JobState.SUCCEEDED
+    assert job.endswith(report.job)
+
+
+async def test_a_job_that_ends_well_can_end_its_task_without_a_worker(
+    world: World, job: str
+) -> None:
+    start(world, job)
+
+    (event,) = await fired(trigger(job, end_from_trigger=True))
+
+    assert isinstance(event, TaskSuccessEvent)
+    assert event.xcoms == {"return_value": job}
+
+
+async def test_a_job_that_fails_hands_over_the_service_s_own_account(
+    world: World, job: str
+) -> None:
+    world.emulator.control.fail_next({"fail_job": "the R script went up in smoke"})
+    start(world, job)
+
+    (event,) = await fired(trigger(job, end_from_trigger=True))
+
+    with pytest.raises(JobFailed, match="up in smoke"):
+        report_of(event.payload).require_success()
+
+
+async def test_an_outage_neither_fails_nor_cancels_a_healthy_job(world: World, job: str) -> None:
+    start(world, job)
+    control = world.emulator.control
+    control.fail_next({"status": 503}, plane="jobs", times=1)
+    control.fail_next({"drop": True}, plane="jobs", times=1)
+
+    (event,) = await fired(trigger(job))
+
+    assert report_of(event.payload).state is JobState.SUCCEEDED
+
+
+async def test_the_deadline_is_an_absolute_time_and_is_told_as_such(job: str) -> None:
+    (event,) = await fired(trigger(job, deadline=PAST))
+
+    with pytest.raises(DeadlineExceeded):
+        report_of(event.payload)
+
+
+async def test_a_job_of_another_service_is_not_asked_about(job: str) -> None:
+    (event,) = await fired(trigger(job.replace("/jobs/", "/elsewhere/jobs/")))
+
+    with pytest.raises(WireError, match="expected a job of"):
+        report_of(event.payload)
+
+
+async def test_a_person_who_kills_the_task_cancels_the_job(world: World, job: str) -> None:
+    await trigger(job).on_kill()
+
+    with world.backend(TRAINING) as trainer:
+        report = trainer.run(trainer.verbs.poll(trainer.job(job)))
+    assert report.state is JobState.CANCELLED
+
+
+async def test_cleanup_cancels_nothing_for_it_also_runs_on_restarts(world: World, job: str) -> None:
+    await trigger(job).cleanup()
+
+    with world.backend(TRAINING) as trainer:
+        report = trainer.run(trainer.verbs.poll(trainer.job(job)))
+    assert report.state is JobState.WAITING
+
+
+async def test_killing_cancels_nothing_where_the_author_said_so(world: World, job: str) -> None:
+    await trigger(job, cancel_on_kill=False).on_kill()
+
+    with world.backend(TRAINING) as trainer:
+        report = trainer.run(trainer.verbs.poll(trainer.job(job)))
+    assert report.state is JobState.WAITING
+
+
+def every_trigger() -> list[type[BaseTrigger]]:
+    room = airflow_aml_retrain.triggers
+    modules = [
+        importlib.import_module(f"{room.__name__}.{found.name}")
+        for found in pkgutil.iter_modules(room.__path__)
+    ]
+    return [
+        kind
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type)
+        and issubclass(kind, BaseTrigger)
+        and kind.__module__ == module.__name__
+    ]
+
+
+EXAMPLES: dict[type[BaseTrigger], BaseTrigger] = {JobTrigger: trigger("https://h/jobs/1")}
+
+
+@pytest.mark.parametrize("kind", every_trigger())
+def test_every_trigger_survives_json_and_rebirth(kind: type[BaseTrigger]) -> None:
+    path, arguments = EXAMPLES[kind].serialize()
+    module, _, name = path.rpartition(".")
+
+    reborn = getattr(importlib.import_module(module), name)(**json.loads(json.dumps(arguments)))
+
+    assert reborn.serialize() == (path, arguments)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        {},
+        {"job": "1", "state": "running", "details": ""},
+        {"job": 1, "state": "failed", "details": ""},
+    ],
+)
+def test_an_event_that_is_none_of_ours_is_not_believed(event: object) -> None:
+    with pytest.raises(WireError, match="expected an event"):
+        report_of(event)
+
+
+def test_job_ids_are_what_the_service_gave() -> None:
+    event = {"job": "a" * 32, "state": "succeeded", "details": ""}
+
+    assert report_of(event).job == JobId("a" * 32)

@@ -1,0 +1,111 @@
+"""What the champion record promises: nothing is lost in writing, and time goes one way."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_aml_retrain.errors import BadInput, PromotionFrozen, PromotionRefused
+from airflow_aml_retrain.wire.champion import (
+    ChampionRecord,
+    Freeze,
+    Model,
+    Pending,
+    from_json,
+)
+
+ENDPOINT = "azureml-studio://host/workspaces/w/webservices/s/endpoints/production"
+OLD = Model(location="https://a/old.ilearner", data_cutoff="2026-08-01T00:00:00+00:00")
+NEW = Model(location="https://a/new.ilearner", data_cutoff="2026-09-01T00:00:00+00:00")
+
+texts = st.text(max_size=20)
+models = st.builds(
+    Model,
+    **dict.fromkeys(
+        ("location", "job", "archive", "sha256", "probes", "decision", "data_cutoff", "run_after"),
+        texts,
+    ),
+)
+records = st.builds(
+    ChampionRecord,
+    endpoint=texts,
+    champion=st.none() | models,
+    previous=st.none() | models,
+    anchor=st.none() | models,
+    pending=st.none()
+    | st.builds(Pending, candidate=models, before=models, owner=texts, since=texts),
+    freeze=st.none() | st.builds(Freeze, by=texts, at=texts, why=texts),
+)
+
+
+@given(records)
+def test_a_record_reads_back_as_it_was_written(record: ChampionRecord) -> None:
+    assert from_json(record.to_json()) == record
+
+
+def test_a_record_of_another_version_is_refused_not_guessed_at() -> None:
+    data = json.loads(ChampionRecord(endpoint=ENDPOINT).to_json())
+
+    with pytest.raises(BadInput, match=r"expected .*champion/1.*got .*champion/9"):
+        from_json(json.dumps({**data, "schema": "aml-retrain.champion/9"}).encode())
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"schema": "aml-retrain.champion/1"}'])
+def test_what_is_no_record_is_an_error(data: bytes) -> None:
+    with pytest.raises(BadInput):
+        from_json(data)
+
+
+def test_a_completed_change_remembers_what_served_before_and_the_first_as_anchor() -> None:
+    record = ChampionRecord(endpoint=ENDPOINT)
+
+    done = record.begun(NEW, OLD, owner="run", at="now").completed(at="later")
+
+    assert done.champion == replace(NEW, promoted_at="later")
+    assert done.previous == done.anchor == OLD
+    assert done.pending is None
+
+
+def test_an_undone_change_leaves_what_served_before() -> None:
+    record = ChampionRecord(endpoint=ENDPOINT, champion=OLD)
+
+    assert record.begun(NEW, OLD, owner="run", at="now").undone() == record
+
+
+def test_an_older_candidate_is_refused_and_one_of_the_same_age_is_not() -> None:
+    record = ChampionRecord(endpoint=ENDPOINT, champion=NEW)
+
+    with pytest.raises(PromotionRefused, match="older"):
+        record.refuse_unless_open_to(OLD)
+    record.refuse_unless_open_to(NEW)
+
+
+def test_of_two_runs_over_the_same_data_the_one_due_earlier_is_older() -> None:
+    later = replace(NEW, run_after="2026-09-03")
+    record = ChampionRecord(endpoint=ENDPOINT, champion=later)
+
+    with pytest.raises(PromotionRefused, match="older"):
+        record.refuse_unless_open_to(replace(NEW, run_after="2026-09-02"))
+
+
+def test_a_time_without_a_zone_is_utc() -> None:
+    record = ChampionRecord(endpoint=ENDPOINT, champion=NEW)
+
+    record.refuse_unless_open_to(replace(NEW, data_cutoff="2026-09-01"))
+
+
+def test_a_frozen_record_says_who_froze_it_and_why() -> None:
+    record = ChampionRecord(endpoint=ENDPOINT, freeze=Freeze(by="ada", at="noon", why="review"))
+
+    with pytest.raises(PromotionFrozen, match=r"noon by ada \(review\)"):
+        record.refuse_unless_open_to(NEW)
+
+
+@pytest.mark.parametrize("deed", ["completed", "undone"])
+def test_ending_a_change_that_was_never_begun_is_our_bug(deed: str) -> None:
+    record = ChampionRecord(endpoint=ENDPOINT)
+
+    with pytest.raises(ValueError, match="no pending change"):
+        record.completed(at="now") if deed == "completed" else record.undone()
