@@ -7,7 +7,7 @@ STATE := .demo
 
 # Any Python that will do, if the one named python3 will not.
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
-	$(shell command -v $(p) >/dev/null && $(p) -c '$(SUITS)' && echo $(p))))
+	$(shell command -v $(p) >/dev/null && $(p) -c '$(SUITS)' 2>/dev/null && echo $(p))))
 SUITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 UV := $(shell sed -n 's/^uv==/uv==/p' requirements.lock)
 # Azurite needs Node.js 22 or later; brought only where there is none.

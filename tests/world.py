@@ -78,9 +78,9 @@ class World:
     def backend(self, service: str = SCORING, endpoint: str | None = None) -> Backend:
         return connect(self.settings, service, endpoint)
 
-    def new_endpoint(self, prefix: str = "production") -> Backend:
+    def new_endpoint(self, prefix: str = "production", name: str | None = None) -> Backend:
         """A fresh endpoint of the scoring service, which serves what was published."""
-        name = f"{prefix}{uuid.uuid4().hex[:8]}"
+        name = name or f"{prefix}{uuid.uuid4().hex[:8]}"
         with studio(self.settings) as manager:
             service = manager.run(manager.workspace.service(SCORING))
             manager.run(manager.workspace.create_endpoint(service, name))

@@ -316,7 +316,6 @@ def _speaking_of(what: str) -> Iterator[None]:
     """Turn what the storage library raises into our own errors, which name *what*."""
     from azure.core.exceptions import (
         AzureError,
-        ClientAuthenticationError,
         HttpResponseError,
         ResourceNotFoundError,
     )
@@ -326,10 +325,10 @@ def _speaking_of(what: str) -> Iterator[None]:
     except ResourceNotFoundError as exc:
         msg = f"there is no blob or container {what}"
         raise BadInput(msg) from exc
-    except ClientAuthenticationError as exc:
-        msg = f"storage refused the credential for {what}: {exc.reason}"
-        raise NotConfigured(msg) from exc
     except HttpResponseError as exc:
+        if exc.status_code in {401, 403}:
+            msg = f"storage refused the credential for {what}: {exc.reason}"
+            raise NotConfigured(msg) from exc
         msg = f"storage could not serve {what}: HTTP {exc.status_code} {exc.reason}"
         raise ServiceUnavailable(msg) from exc
     except AzureError as exc:

@@ -101,6 +101,6 @@ def test_the_button_survives_a_killed_worker_trains_once_and_promotes_nothing_in
     trained = [
         job
         for job in control.jobs()
-        if job["job_id"] not in ran and job["kind"] == "training" and job["starts"]
+        if job["job_id"] not in ran and job["kind"] == "training" and job["started"]
     ]
     assert len(trained) == 1

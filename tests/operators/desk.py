@@ -28,8 +28,10 @@ class Desk:
 
     @classmethod
     @contextmanager
-    def laid(cls, world: World, container: str) -> "Iterator[Desk]":
-        production, staging = world.new_endpoint(), world.new_endpoint("staging")
+    def laid(cls, world: World, container: str, **names: str) -> "Iterator[Desk]":
+        """Connections and endpoints for one test; *names* are names that they must have."""
+        production = world.new_endpoint(name=names.get("production"))
+        staging = world.new_endpoint("staging", name=names.get("staging"))
         staging.close()
         before = dict(os.environ)
         os.environ.update(connections(world))
