@@ -26,6 +26,9 @@ def start(
             *("--port", str(port)),
             *("--state", state),
             *("--storage", azurite.connection_string),
+            # A job that is done at once can end its trigger before the process that deferred has
+            # exited; Airflow 3.3.2 then takes the task for lost and tries it again.
+            *("--polls-until-done", "3"),
             *("--propagation", str(propagation)),
         ],
         # Trees grown by several threads wait for each other on a machine as busy as ours.

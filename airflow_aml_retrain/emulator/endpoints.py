@@ -118,6 +118,7 @@ class Endpoints:
             relative=reference.relative,
             asset=asset,
             live_from=live_from,
+            sas=reference.sas,
         )
 
     def _require_updatable(self, endpoint: Endpoint, service: Service, name: str) -> None:

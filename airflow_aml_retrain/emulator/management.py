@@ -1,7 +1,7 @@
 """The routes of the classic management plane: web services and their endpoints. No api-version."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
@@ -136,17 +136,19 @@ def _endpoint_object(request: Request, service: Service, found: Endpoint) -> dic
         "MaxConcurrentCalls": found.max_concurrent_calls,
         "DiagnosticsTraceLevel": found.diagnostics,
         "ThrottleLevel": found.throttle_level,
-        "Resources": _resources(service, found),
+        "Resources": _resources(service, found, read_back=_site(request).settings.gaps.read_back),
     }
 
 
-def _resources(service: Service, found: Endpoint) -> list[dict[str, Any]]:
-    """The updatable resources, with the model last put in; its SAS is not shown again."""
+def _resources(
+    service: Service, found: Endpoint, *, read_back: Literal["with SAS", "without SAS"]
+) -> list[dict[str, Any]]:
+    """The updatable resources, with the model last put in."""
     location = [
         {
             "BaseLocation": version.base,
             "RelativeLocation": version.relative,
-            "SasBlobToken": None,
+            "SasBlobToken": (version.sas or None) if read_back == "with SAS" else None,
         }
         for version in found.versions[-1:]
     ]

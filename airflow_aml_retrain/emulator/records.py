@@ -35,14 +35,15 @@ class ModelVersion:
     """
     A model that was put into an endpoint.
 
-    *base* and *relative* are the location as it was given, *asset* our own copy, *live_from*
-    the time at which the endpoint begins to answer with it.
+    *base*, *relative* and *sas* are the location as it was given, *asset* our own copy,
+    *live_from* the time at which the endpoint begins to answer with it.
     """
 
     base: str
     relative: str
     asset: str
     live_from: float
+    sas: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

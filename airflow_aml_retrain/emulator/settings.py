@@ -51,6 +51,8 @@ class Gaps:
     """What a started job shows while it waits for a place."""
     patch: Literal["all-or-nothing", "what-it-can"] = "all-or-nothing"
     """A PATCH of several resources, of which one is refused."""
+    read_back: Literal["with SAS", "without SAS"] = "with SAS"
+    """An endpoint's resources; Microsoft's own client has a field for the SAS they came with."""
     patch_while_propagating: Literal["accepted", "refused"] = "accepted"
     largest_request: int = 4 * 1024 * 1024
     """Bytes of a request body."""

@@ -84,15 +84,16 @@ def test_it_serves_tls_with_an_authority_of_its_own(azurite: "Azurite", state: P
     settings = EmulatorSettings(storage=azurite.connection_string, state=state, workers=1)
 
     with Served(settings, certificate=certificate) as served:
-        trusting = requests.get(
-            f"{served.control}/health", verify=str(served.authority), timeout=30
-        )
         address = ("127.0.0.1", int(served.url.rpartition(":")[2]))
         with (
             socket.create_connection(address, timeout=30) as wire,
             pytest.raises(ssl.SSLCertVerificationError),
         ):
             ssl.create_default_context().wrap_socket(wire, server_hostname="localhost")
+        # Second, so that the emulator is done with the refused one before it stops.
+        trusting = requests.get(
+            f"{served.control}/health", verify=str(served.authority), timeout=30
+        )
 
     assert served.url.startswith("https://")
     assert trusting.json() == {"status": "ok"}
