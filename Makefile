@@ -55,9 +55,11 @@ $(READY): requirements.lock setup.cfg pyproject.toml
 		echo "This needs Python 3.11, 3.12 or 3.13: make PYTHON=/path/to/python3.12 ..."; exit 1; }
 	echo "Making the environment in $(VENV) (once)"
 	$(PYTHON) -m venv $(VENV)
-	if $(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV); \
-	then $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock; \
-	else $(BIN)/python -m pip install --quiet -r requirements.lock; fi
+	# uv is quicker by minutes; where it cannot reach a package index, pip may still know one.
+	{ $(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV) && \
+		$(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python \
+			-r requirements.lock; } || \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(HAS_NODE) || $(BIN)/python -m pip install --quiet --disable-pip-version-check $(NODE)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
