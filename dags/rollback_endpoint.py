@@ -8,7 +8,6 @@ button *Trigger*.
 
 from airflow.sdk import DAG, Param
 
-from airflow_aml_retrain.journeys.retrain import endpoint_asset
 from airflow_aml_retrain.operators.rollback import (
     RollbackEndpointOperator,
     UnfreezeEndpointOperator,
@@ -26,6 +25,12 @@ with DAG(
     schedule=None,
     params={
         **WHERE,
+        "archive": Param(
+            None,
+            type=["null", "string"],
+            title="Archived model",
+            description="container/path of the model to go back to; empty: the one before",
+        ),
         "why": Param(
             "rolled back by hand",
             type="string",
@@ -40,8 +45,8 @@ with DAG(
         task_id="roll_back",
         service="{{ params.service }}",
         endpoint="{{ params.endpoint }}",
+        archive="{{ params.archive }}",
         why="{{ params.why }}",
-        outlets=[endpoint_asset("Census")],
     )
 
 with DAG(

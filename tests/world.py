@@ -7,12 +7,12 @@ a container of its own, so that no test sees what another did.
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from airflow_aml_retrain.client.archive import Archive
 from airflow_aml_retrain.client.backend import Backend
 from airflow_aml_retrain.client.blobs import BlobStore
-from airflow_aml_retrain.client.staging import archived
 from airflow_aml_retrain.client.studio import StudioSettings, connect, studio
 from airflow_aml_retrain.demo.control import Emulator
 from airflow_aml_retrain.wire.champion import Model
@@ -100,11 +100,9 @@ class World:
 
     def candidate(self, name: str, csv: str, container: str, **known: str) -> Model:
         """The model of `trained`, archived in *container*."""
-        from dataclasses import replace
-
         job = self.trained(name, csv, container)
         with self.backend(TRAINING) as trainer:
-            model = archived(trainer, job, self.store, container)
+            model = Archive(self.store, container).of_job(trainer, job)
         return replace(model, **known)
 
 

@@ -5,11 +5,12 @@ A `Channel` is the way of speaking alone: whose keys, to which hosts. A `Backend
 one endpoint. Neither prints a secret, and neither crosses a process: ids do.
 """
 
+import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 from airflow_aml_retrain.client import drive
 from airflow_aml_retrain.client.hosts import HostRule
@@ -22,6 +23,8 @@ from airflow_aml_retrain.wire.references import job_of, job_reference
 from airflow_aml_retrain.wire.verbs import Verbs
 
 T = TypeVar("T")
+
+_BLOCKING: Final = 600.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,8 +41,13 @@ class Channel:
     hosts: HostRule
 
     def run(self, conversation: Conversation[T], *, until: float | None = None) -> T:
-        """Hold *conversation*; *until* (epoch seconds) raises `DeadlineExceeded`."""
-        return drive.run(conversation, self._transport, until=until)
+        """
+        Hold *conversation*; past *until* (epoch seconds) `DeadlineExceeded` is raised.
+
+        It keeps a worker busy, so without *until* it may take ten minutes and not longer.
+        """
+        deadline = time.time() + _BLOCKING if until is None else until
+        return drive.run(conversation, self._transport, until=deadline)
 
     async def arun(self, conversation: Conversation[T], *, until: float | None = None) -> T:
         """The same without blocking; cancelling the task ends the conversation."""

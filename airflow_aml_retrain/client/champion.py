@@ -19,6 +19,8 @@ from airflow_aml_retrain.wire.champion import ChampionRecord, from_json
 
 _LEASE_SECONDS: Final = 60
 _RENEW_EVERY: Final = 15.0
+_SAFE: Final = 45.0
+"""Seconds since the last renewal for which the lease is surely still ours."""
 
 
 def slug(uri: str) -> str:
@@ -92,6 +94,7 @@ class HeldRecord:
         self._lease = lease
         self._etag = etag
         self._lost: RetrainError | None = None
+        self._renewed_at = time.monotonic()
 
     def save(self, record: ChampionRecord) -> None:
         """Write *record*; `LeaseHeld` if the lease was lost, and then nothing is written."""
@@ -106,14 +109,16 @@ class HeldRecord:
         self.record = record
 
     def require(self) -> None:
-        """Raise `LeaseHeld` if the lease is known to be lost; called before anything is touched."""
-        if self._lost:
+        """Raise `LeaseHeld` unless the lease is surely ours; called before anything is touched."""
+        if self._lost or time.monotonic() - self._renewed_at > _SAFE:
             raise LeaseHeld(self._lease.what) from self._lost
 
     def keep(self, stop: threading.Event, every: float) -> None:
         while not stop.wait(every):
+            began = time.monotonic()
             try:
                 self._lease.renew()
+                self._renewed_at = began
             except LeaseHeld as exc:
                 self._lost = exc
                 return

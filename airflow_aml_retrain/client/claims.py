@@ -6,6 +6,8 @@ version that was read, so of two that want it one wins. A claim that has run out
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -38,6 +40,16 @@ class Claims:
             self.store.put_document(container, path, claim, etag=found.etag if found else None)
         except DocumentChanged as exc:
             raise LeaseHeld(endpoint) from exc
+
+    @contextmanager
+    def taken(self, endpoint: str, *, holder: str, now: float, seconds: float) -> Iterator[None]:
+        """`take` it for longer than the block: it is given back only if the block fails."""
+        self.take(endpoint, holder=holder, now=now, seconds=seconds)
+        try:
+            yield
+        except BaseException:
+            self.release(endpoint, holder=holder)
+            raise
 
     def release(self, endpoint: str, *, holder: str) -> bool:
         """Give the claim back; False if it is no longer *holder*'s, and then nothing is done."""

@@ -1,8 +1,8 @@
-"""Single rows of a large CSV blob, fetched without holding the blob in memory."""
+"""A few rows as CSV, and single rows of a large CSV blob without holding the blob in memory."""
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from airflow_aml_retrain.client.blobs import BlobStore, split_path
 from airflow_aml_retrain.errors import BadInput
@@ -37,3 +37,12 @@ def first_rows(store: BlobStore, place: str, most: int) -> list[dict[str, str]]:
     with store.open(*split_path(place)) as stream:
         reader = csv.DictReader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""))
         return [row for row, _ in zip(reader, range(most), strict=False)]
+
+
+def as_csv(rows: Sequence[Mapping[str, str]]) -> bytes:
+    """*rows*, of which there is at least one, as a CSV with the columns of the first."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

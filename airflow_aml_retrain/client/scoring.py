@@ -1,16 +1,20 @@
 """Scored rows: brought home, and compared with what the endpoint answers one by one."""
 
-from collections.abc import Mapping
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Final
 
 from airflow_aml_retrain.client.backend import Backend
-from airflow_aml_retrain.client.blobs import BlobStore, split_path
-from airflow_aml_retrain.client.rows import first_rows
+from airflow_aml_retrain.client.blobs import BlobStore, open_foreign, split_path
+from airflow_aml_retrain.client.rows import as_csv, first_rows
 from airflow_aml_retrain.errors import BadInput
 from airflow_aml_retrain.wire.blobs import ModelBlob
-from airflow_aml_retrain.wire.jobs import JobId
+from airflow_aml_retrain.wire.jobs import JobId, started, wait
 from airflow_aml_retrain.wire.proof import Probe, Proof, scored_columns, seen_serving
 
+_INPUT: Final = "input1"
 _SPREADING: Final = 60.0
 """Seconds that a model may take to reach both services."""
 
@@ -35,6 +39,29 @@ def agreement(backend: Backend, store: BlobStore, data: str, scored: str, *, row
             backend.verbs, resource="", location="", probes=probes, every=2.0, within=_SPREADING
         )
     )
+
+
+def batch_answers(
+    backend: Backend,
+    store: BlobStore,
+    probes: Sequence[Probe],
+    place: str,
+    *,
+    every: float,
+    until: float,
+) -> list[dict[str, str]]:
+    """What the endpoint's batch service answers to *probes*; the rows are kept under *place*."""
+    rows = as_csv([probe.row for probe in probes])
+    container, path = split_path(f"{place}/{sha256(rows).hexdigest()[:24]}.csv")
+    store.write(container, path, rows)
+    inputs = {_INPUT: store.reference(container, path)}
+    job = backend.run(backend.verbs.submit(inputs, {}), until=until)
+    backend.run(started(backend.verbs, job), until=until)
+    backend.run(wait(backend.verbs, job, every=every), until=until).require_success()
+    table = choose_table(backend.run(backend.verbs.outputs(job), until=until), None)
+    with open_foreign(table) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+        return [scored_columns(row) for row in csv.DictReader(text)]
 
 
 def choose_table(outputs: Mapping[str, ModelBlob], name: str | None) -> ModelBlob:

@@ -1,47 +1,17 @@
 """
-A retrained model on its staging endpoint, and a copy of it in the archive.
+A retrained model on its staging endpoint.
 
-Law: the model that is judged, the model that is promoted and the model that is gone back to are
-the same bytes: those in the archive, named by their job, with their hash on record.
+Law: that the service accepted it is no proof that it answers. Staging is taken to answer with the
+model when its answers have changed and stay so, or when the time has passed in which the service
+promises to serve a new model.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from airflow_aml_retrain.client.backend import Backend
-from airflow_aml_retrain.client.blobs import BlobStore, split_path
-from airflow_aml_retrain.client.champion import slug
-from airflow_aml_retrain.errors import BadInput
-from airflow_aml_retrain.wire.blobs import ModelBlob, choose_model
-from airflow_aml_retrain.wire.champion import Model
+from airflow_aml_retrain.wire.blobs import ModelBlob
 from airflow_aml_retrain.wire.conversation import Conversation, pause
-from airflow_aml_retrain.wire.jobs import JobId
 from airflow_aml_retrain.wire.verbs import Row, Verbs
-
-
-def archived(
-    trainer: Backend, job: JobId, store: BlobStore, place: str, *, output: str | None = None
-) -> Model:
-    """
-    Copy the model that *job* made into the archive at *place* ("container/prefix").
-
-    *output* names the job's output; by default it is the one `.ilearner` among them. Raises
-    `BadInput` for a model of 0 bytes.
-    """
-    blob = choose_model(trainer.run(trainer.verbs.outputs(job)), output)
-    container, path = split_path(
-        f"{place.strip('/')}/models/{slug(trainer.uri)}/{job.replace('/', '-')}.ilearner"
-    )
-    copied = store.copy_from(blob, container, path)
-    if not copied.size:
-        msg = f"the model that job {job} made is empty (0 bytes at {blob.location})"
-        raise BadInput(msg)
-    return Model(
-        location=store.location(container, path),
-        job=trainer.reference(job),
-        archive=f"{container}/{path}",
-        sha256=copied.sha256,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +36,15 @@ def stage(
 
     That is seen when its answers have changed and stay so. Two models can answer all rows
     alike, so after *within* seconds of waiting, the time in which the service promises to
-    serve a new model, it is taken to serve.
+    serve a new model, it is taken to serve. An earlier try may have put it there, and old and
+    new then answer in turn: all of that time is waited out.
     """
+    already = (yield from verbs.serving()).models.get(resource)
     before = yield from verbs.score(rows)
     yield from verbs.publish(model, resource)
+    if already and already.location == model.location:
+        yield from pause(within)
+        return Staged(resource, changed=False)
     waited, last = 0.0, before
     while waited < within:
         yield from pause(every)

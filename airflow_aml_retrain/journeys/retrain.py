@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from airflow.sdk import Asset, BaseOperator, TaskGroup
 
+from airflow_aml_retrain.errors import NotConfigured
 from airflow_aml_retrain.operators.evaluate import EvaluateModelOperator
 from airflow_aml_retrain.operators.patch import PatchEndpointOperator
 from airflow_aml_retrain.operators.prepare import PrepareDataOperator
@@ -53,6 +54,7 @@ def retrain_and_promote(
     propagation: float = 60.0,
     verify_timeout: float = 600.0,
     group_id: str = "retrain_and_promote",
+    prefix_group_id: bool = False,
 ) -> TaskGroup:
     """
     Retrain a model and let it into service only if it is shown to be better.
@@ -67,12 +69,18 @@ def retrain_and_promote(
     *training_service* trains, *service* scores: its *endpoint* is what users call, its
     *staging_endpoint* serves nobody. *policy* is the gate's: see `EvaluateModelOperator`.
     *storage* ("container" or "container/prefix") takes data, archives and records. Times are
-    seconds. Template fields of the operators may be templates here.
+    seconds. Template fields of the operators may be templates here. Two journeys in one DAG need
+    a *group_id* of their own and *prefix_group_id*.
     """
+    if endpoint.casefold() == staging_endpoint.casefold():
+        msg = f"endpoint and staging_endpoint are both {endpoint!r}: staging must serve nobody"
+        raise NotConfigured(msg)
     place = storage.strip("/")
     connected: dict[str, Any] = {"conn_id": conn_id, "wasb_conn_id": wasb_conn_id}
     records, archives = f"{place}/records", f"{place}/archives"
-    with TaskGroup(group_id, tooltip="Retrain, evaluate, promote", prefix_group_id=False) as group:
+    with TaskGroup(
+        group_id, tooltip="Retrain, evaluate, promote", prefix_group_id=prefix_group_id
+    ) as group:
         prepare = PrepareDataOperator(
             task_id="prepare",
             source=source,

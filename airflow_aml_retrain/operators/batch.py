@@ -1,15 +1,18 @@
 """
 A batch job as an operator holds it: created, remembered, started; cancelled on kill.
 
-Law: the three stand in this order and nowhere else, and cancelling forgets first.
+Law: the three stand in this order and nowhere else; a cancellation is noted before it is sent.
 """
 
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from airflow.sdk.exceptions import AirflowTaskTerminated
 
 from airflow_aml_retrain.errors import DeadlineExceeded, NotUpdatable, UnexpectedAnswer
+from airflow_aml_retrain.operators.run import is_stopped_by_person
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -38,6 +41,7 @@ class BatchJob:
     backend: "Backend"
     memory: "JobMemory"
     wasb_conn_id: str
+    task: Any
     job: "JobId | None" = None
 
     @classmethod
@@ -46,7 +50,7 @@ class BatchJob:
         from airflow_aml_retrain.operators.memory import JobMemory
 
         backend = backend_for(operator.conn_id, operator.service, operator.endpoint)
-        return cls(backend, JobMemory(context), operator.wasb_conn_id)
+        return cls(backend, JobMemory(context), operator.wasb_conn_id, context["ti"])
 
     def started(self, inputs: Mapping[str, str], parameters: Mapping[str, str]) -> str:
         """The reference of a job that runs; an earlier try's job is taken up again."""
@@ -81,16 +85,37 @@ class BatchJob:
         """The locations of the endpoint's models, one a line; empty where nobody may read it."""
         try:
             serving = self.backend.run(self.backend.verbs.serving())
-        except (NotUpdatable, UnexpectedAnswer):
+        except NotUpdatable:
+            return ""
+        except UnexpectedAnswer as exc:
+            if exc.status not in {401, 403}:
+                raise
             return ""
         return "\n".join(sorted(model.location for model in serving.models.values()))
 
     def cancel(self) -> None:
+        """Cancel the job; a retry makes sure of it before it makes another."""
         if self.job is None:
             return
-        self.memory.forget()
-        self.backend.run(self.backend.verbs.cancel(self.job))
+        try:
+            self.memory.cancelling(self.job)
+        finally:
+            self.backend.run(self.backend.verbs.cancel(self.job))
         log.info("Cancelled job %s", self.job)
+
+    def stopped(self) -> None:
+        """
+        The process is told to end: cancel the job if a person stopped the task.
+
+        A worker that is drained, or has lost touch with Airflow, is told the same, and its task
+        is tried again: the job is left for that try to take up.
+        """
+        if not is_stopped_by_person(self.task):
+            log.info("Leaving job %s to the next try", self.job)
+            return
+        self.cancel()
+        # Airflow's handler would go on where it was, and start the job after all.
+        raise AirflowTaskTerminated
 
     def _blobs(self, inputs: Mapping[str, str]) -> "dict[str, ModelBlob]":
         from airflow_aml_retrain.client.blobs import split_path

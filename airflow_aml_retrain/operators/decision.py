@@ -84,10 +84,9 @@ def _by_scored_rows(
     from airflow_aml_retrain.client.blobs import split_path
     from airflow_aml_retrain.client.evidence import keep_probes
     from airflow_aml_retrain.gate.decision import evaluate
-    from airflow_aml_retrain.wire.champion import Model
 
     champion, challenger = _scored(operator, "champion"), _scored(operator, "challenger")
-    model = Model(**mapping("candidate", operator.candidate)["model"])
+    model = _candidate(operator)
     _require_unchanged(champion, challenger, model)
     with (
         store.open(*split_path(champion["scored"])) as old,
@@ -119,9 +118,9 @@ def _by_scored_rows(
 def _by_evaluation(
     operator: "EvaluateModelOperator", context: "Context", store: "BlobStore", policy: "Policy"
 ) -> Case:
+    from airflow_aml_retrain.client.archive import Archive
     from airflow_aml_retrain.client.blobs import open_foreign, split_path
     from airflow_aml_retrain.client.scoring import choose_table
-    from airflow_aml_retrain.client.staging import archived
     from airflow_aml_retrain.gate.decision import evaluate_report
     from airflow_aml_retrain.hooks.retrain import backend_for
 
@@ -137,9 +136,20 @@ def _by_evaluation(
         with open_foreign(table) as new:
             decision = evaluate_report(None, new, policy)
     backend = backend_for(operator.conn_id, operator.service, operator.endpoint)
-    model = archived(trainer, job, store, operator.archives)
+    model = Archive(store, operator.archives).of_job(trainer, job)
     champion = {"endpoint": backend.uri, "location": _location(backend), "probes": ""}
     return Case(decision, champion, _dated(operator, context, model))
+
+
+def _candidate(operator: "EvaluateModelOperator") -> "Model":
+    from airflow_aml_retrain.wire.champion import Model
+
+    match mapping("candidate", operator.candidate):
+        case {"model": {"location": str(), "archive": str(), "sha256": str()} as said}:
+            return Model(**said)
+        case other:
+            msg = f"candidate: expected what the staging task returned, got {other!r}"
+            raise NotConfigured(msg)
 
 
 def _scored(operator: "EvaluateModelOperator", who: str) -> Mapping[str, str]:

@@ -10,29 +10,30 @@ from typing import TYPE_CHECKING, Final
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from airflow_aml_retrain.errors import UnexpectedAnswer
-from airflow_aml_retrain.wire.jobs import JobId, JobState
+from airflow_aml_retrain.wire.jobs import JobId, JobState, wait
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from pydantic import JsonValue
 
     from airflow_aml_retrain.client.backend import Backend
 
-_NOT_ADOPTED: Final = frozenset({JobState.FAILED, JobState.CANCELLED})
+_OVER: Final = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, None})
+_NOT_ADOPTED: Final = frozenset({JobState.FAILED, JobState.CANCELLED, None})
+_EVERY: Final = 2.0
 
 
 class JobMemory:
     """
     The job of one attempt at a task, in Airflow's task state store.
 
-    The store outlives a clear (3.3.0 to 3.3.2), so the key holds what a clear changes and a
-    retry does not: how far the number of tries allowed was raised.
+    The store outlives a clear (3.3.0 to 3.3.2), so the key holds what a clear raises and a retry
+    leaves alone: the number of tries allowed, which Airflow keeps with the task instance.
     """
 
     def __init__(self, context: "Context") -> None:
-        task = context["ti"]
         self._store = context["task_state_store"]
-        cleared = int(getattr(task, "max_tries", 0) or 0) - int(context["task"].retries or 0)
-        self._key = f"aml-retrain-job-{cleared}"
+        self._key = f"aml-retrain-job-{context['ti'].max_tries}"
 
     def recall(self) -> JobId | None:
         job = self._recalled("job")
@@ -43,11 +44,37 @@ class JobMemory:
         return self._recalled("serving")
 
     def remember(self, job: JobId, *, serving: str = "") -> None:
-        self._store.set(self._key, {"job": job, "serving": serving}, retention=NEVER_EXPIRE)
+        self._note(job=job, serving=serving)
 
     def forget(self) -> None:
-        """A retry must not take the job up again: it failed, or we cancelled it."""
-        self._store.set(self._key, {"job": "", "serving": ""}, retention=NEVER_EXPIRE)
+        """The job is over and done with; a retry must not take it up again."""
+        self._note()
+
+    def cancelling(self, job: JobId) -> None:
+        """The job is about to be cancelled; a retry sees to that before it makes another."""
+        self._note(cancelling=job)
+
+    def adoptable(self, backend: "Backend") -> JobId | None:
+        """The remembered job, unless it has failed, was cancelled, or is gone."""
+        if doomed := self._recalled("cancelling"):
+            self._see_cancelled(backend, JobId(doomed))
+            return None
+        job = self.recall()
+        if job is None:
+            return None
+        state = _state(backend, job)
+        return None if state in _NOT_ADOPTED else job
+
+    def _see_cancelled(self, backend: "Backend", job: JobId) -> None:
+        """A cancellation that a kill cut short must not leave a job running beside the next."""
+        if _state(backend, job) not in _OVER:
+            backend.run(backend.verbs.cancel(job))
+            backend.run(wait(backend.verbs, job, every=_EVERY))
+        self.forget()
+
+    def _note(self, *, job: str = "", serving: str = "", cancelling: str = "") -> None:
+        noted: dict[str, JsonValue] = {"job": job, "serving": serving, "cancelling": cancelling}
+        self._store.set(self._key, noted, retention=NEVER_EXPIRE)
 
     def _recalled(self, what: str) -> str:
         match self._store.get(self._key):
@@ -56,15 +83,12 @@ class JobMemory:
             case _:
                 return ""
 
-    def adoptable(self, backend: "Backend") -> JobId | None:
-        """The remembered job, unless it has failed, was cancelled, or is gone."""
-        job = self.recall()
-        if job is None:
-            return None
-        try:
-            report = backend.run(backend.verbs.poll(job))
-        except UnexpectedAnswer as exc:
-            if exc.status != 404:
-                raise
-            return None
-        return None if report.state in _NOT_ADOPTED else job
+
+def _state(backend: "Backend", job: JobId) -> JobState | None:
+    """The job's state; None if the service no longer knows it."""
+    try:
+        return backend.run(backend.verbs.poll(job)).state
+    except UnexpectedAnswer as exc:
+        if exc.status != 404:
+            raise
+        return None

@@ -1,20 +1,17 @@
 """Putting a retrained model into an endpoint: freely for staging, safely for production."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.sdk import BaseOperator, timezone
-from airflow.sdk.exceptions import AirflowFailException
-
-from airflow_aml_retrain.errors import LeaseHeld, NotConfigured
+from airflow_aml_retrain.errors import NotConfigured
 from airflow_aml_retrain.links.task import EndpointLink
+from airflow_aml_retrain.operators.turn import TurnTakingOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class PatchEndpointOperator(BaseOperator):
+class PatchEndpointOperator(TurnTakingOperator):
     """
     Put a retrained model into an endpoint of a classic web service.
 
@@ -47,7 +44,10 @@ class PatchEndpointOperator(BaseOperator):
     :param poll_interval: Seconds between two looks at the endpoint.
     :param propagation: Seconds within which the service promises to serve a new model; staging.
     :param verify_timeout: Seconds after which a change not seen serving is undone; production.
-    :param claim_timeout: Seconds after which a claim on staging runs out by itself.
+    :param verify_batch: Whether the batch service must answer with the new model as well;
+        production.
+    :param claim_timeout: Seconds after which a claim on staging runs out by itself, and for
+        which the task waits for its turn.
     :param accept_unproven: Let read-back decide where no row tells the two models apart.
     :param allow_irreversible: Promote where the model before cannot be brought back.
     """
@@ -94,6 +94,7 @@ class PatchEndpointOperator(BaseOperator):
         poll_interval: float = 2.0,
         propagation: float = 60.0,
         verify_timeout: float = 600.0,
+        verify_batch: bool = True,
         claim_timeout: float = 6 * 60 * 60.0,
         accept_unproven: bool = True,
         allow_irreversible: bool = False,
@@ -119,11 +120,12 @@ class PatchEndpointOperator(BaseOperator):
         self.poll_interval = poll_interval
         self.propagation = propagation
         self.verify_timeout = verify_timeout
+        self.verify_batch = verify_batch
         self.claim_timeout = claim_timeout
         self.accept_unproven = accept_unproven
         self.allow_irreversible = allow_irreversible
 
-    def execute(self, context: "Context") -> dict[str, Any]:
+    def act(self, context: "Context") -> dict[str, Any]:
         from airflow_aml_retrain.operators.promotion import promote
         from airflow_aml_retrain.operators.staging import stage
 
@@ -131,22 +133,4 @@ class PatchEndpointOperator(BaseOperator):
         if self.role not in deeds:
             msg = f"role: expected 'production' or 'staging', got {self.role!r}"
             raise NotConfigured(msg)
-        try:
-            return deeds[self.role](self, context)
-        except LeaseHeld as exc:
-            self._wait_for_turn(context, exc)
-            raise
-
-    def execute_again(self, context: "Context", event: object) -> dict[str, Any]:
-        """The wait for whoever holds the endpoint is over, or is worth another look."""
-        return self.execute(context)
-
-    def _wait_for_turn(self, context: "Context", held: LeaseHeld) -> None:
-        from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
-
-        began = context["ti"].start_date
-        if timezone.utcnow() - began > timedelta(seconds=self.claim_timeout):
-            msg = f"{held}; gave up after {self.claim_timeout:.0f} s"
-            raise AirflowFailException(msg) from held
-        self.log.info("%s; looking again in a moment", held)
-        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=20)), method_name="execute_again")
+        return deeds[self.role](self, context)

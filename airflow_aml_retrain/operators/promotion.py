@@ -4,12 +4,13 @@ import logging
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_aml_retrain.errors import BadInput, NotConfigured, PromotionFrozen, PromotionRefused
 from airflow_aml_retrain.links.pages import endpoint_page
 from airflow_aml_retrain.links.task import EndpointLink, persist
-from airflow_aml_retrain.operators.run import owner_of, truth
+from airflow_aml_retrain.operators.run import given, owner_of, truth
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -29,15 +30,19 @@ def promote(operator: "PatchEndpointOperator", context: "Context") -> dict[str, 
     from airflow_aml_retrain.hooks.storage import blob_store
 
     store = blob_store(operator.wasb_conn_id)
-    champion, candidate = _decided(operator, store)
     backend = backend_for(operator.conn_id, operator.service, operator.endpoint)
     persist(context, EndpointLink, endpoint_page(backend.api_url, backend.uri))
-    if champion.get("endpoint") != backend.uri:
-        msg = f"the decision is about {champion.get('endpoint')}, not about {backend.uri}"
-        raise AirflowFailException(msg)
-    promotion = promotion_for(operator, backend, store)
+    champions, promotion = (
+        ChampionStore(store, operator.records),
+        promotion_for(operator, backend, store),
+    )
+    if champions.read(backend.uri).pending:
+        # What an earlier run left half done is settled whatever this one decided.
+        with champions.held(backend.uri) as held:
+            promotion.settle(held)
+    champion, candidate = _decided(operator, store, backend)
     try:
-        with ChampionStore(store, operator.records).held(backend.uri) as held:
+        with champions.held(backend.uri) as held:
             proof = promotion.promote(
                 held,
                 candidate,
@@ -72,6 +77,7 @@ def promotion_for(operator: Any, backend: "Backend", store: "BlobStore") -> Any:
         archives=operator.archives,
         every=operator.poll_interval,
         within=operator.verify_timeout,
+        verify_batch=operator.verify_batch,
         accept_unproven=operator.accept_unproven,
         allow_irreversible=operator.allow_irreversible,
     )
@@ -81,6 +87,7 @@ def resource_of(backend: "Backend", name: str | None) -> str:
     """The updatable resource called *name*, or the only one there is."""
     from airflow_aml_retrain.errors import NoSuchName, NotUpdatable
 
+    name = given(name)
     names = tuple(backend.run(backend.verbs.serving()).models)
     if not names:
         msg = (
@@ -101,14 +108,16 @@ def tell_assets(operator: Any, context: "Context", outcome: dict[str, Any]) -> N
     champion = outcome["champion"]
     summary = {key: champion[key] for key in ("job", "decision", "data_cutoff", "sha256")}
     for asset in operator.outlets:
+        if not isinstance(asset, Asset):
+            continue  # an alias has no state of its own
         context["outlet_events"][asset].extra = {**summary, "proven": outcome["proven"]}
         context["asset_state_store"][asset].set("champion", champion)
 
 
 def _decided(
-    operator: "PatchEndpointOperator", store: "BlobStore"
+    operator: "PatchEndpointOperator", store: "BlobStore", backend: "Backend"
 ) -> tuple[dict[str, str], "Model"]:
-    """The champion and the challenger of a decision to promote."""
+    """The champion and the challenger of a decision to promote into *backend*."""
     from airflow_aml_retrain.client.blobs import split_path
     from airflow_aml_retrain.gate.record import DecisionRecord
     from airflow_aml_retrain.gate.verdict import Verdict
@@ -126,6 +135,9 @@ def _decided(
         raise AirflowSkipException(msg)
     match record.models:
         case {"champion": dict() as champion, "challenger": dict() as challenger}:
+            if champion.get("endpoint") != backend.uri:
+                msg = f"the decision is about {champion.get('endpoint')}, not about {backend.uri}"
+                raise AirflowFailException(msg)
             return champion, replace(Model(**challenger), decision=operator.decision)
         case other:
             msg = f"the decision record names no champion and challenger, but {other!r}"

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, timezone
+from airflow.sdk import timezone
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_aml_retrain.errors import PromotionRefused
 from airflow_aml_retrain.links.pages import endpoint_page
 from airflow_aml_retrain.links.task import EndpointLink, persist
 from airflow_aml_retrain.operators.run import given, owner_of
+from airflow_aml_retrain.operators.turn import TurnTakingOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
     from airflow_aml_retrain.client.champion import ChampionStore
 
 
-class RollbackEndpointOperator(BaseOperator):
+class RollbackEndpointOperator(TurnTakingOperator):
     """
     Put the model that served before back into service, and freeze promotions.
 
     Promotions of the endpoint are refused from before the change begins until
     `UnfreezeEndpointOperator` releases them. The change is seen serving, or undone.
 
+    :param archive: The archived model to go back to, "container/path". Default: the one that
+        served before. (templated)
     :param why: The reason, which every refused promotion will show. (templated)
     :param by: Who asks. Default: who triggered the run. (templated)
     :param service: The web service. (templated)
@@ -36,11 +39,13 @@ class RollbackEndpointOperator(BaseOperator):
     :param wasb_conn_id: The storage connection. (templated)
     :param poll_interval: Seconds between two looks at the endpoint.
     :param verify_timeout: Seconds after which a change not seen serving is undone.
+    :param verify_batch: Whether the batch service must answer with it as well.
     :param accept_unproven: Let read-back decide where no row tells the two models apart.
     :param allow_irreversible: Go back even if the model now in service could not return.
     """
 
     template_fields: Sequence[str] = (
+        "archive",
         "why",
         "by",
         "service",
@@ -57,6 +62,7 @@ class RollbackEndpointOperator(BaseOperator):
     def __init__(
         self,
         *,
+        archive: str | None = None,
         why: str = "rolled back by hand",
         by: str | None = None,
         service: str | None = None,
@@ -68,11 +74,13 @@ class RollbackEndpointOperator(BaseOperator):
         wasb_conn_id: str = "wasb_default",
         poll_interval: float = 2.0,
         verify_timeout: float = 600.0,
+        verify_batch: bool = True,
         accept_unproven: bool = True,
         allow_irreversible: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.archive = archive
         self.why = why
         self.by = by
         self.service = service
@@ -84,40 +92,45 @@ class RollbackEndpointOperator(BaseOperator):
         self.wasb_conn_id = wasb_conn_id
         self.poll_interval = poll_interval
         self.verify_timeout = verify_timeout
+        self.verify_batch = verify_batch
         self.accept_unproven = accept_unproven
         self.allow_irreversible = allow_irreversible
 
-    def execute(self, context: "Context") -> dict[str, Any]:
+    def act(self, context: "Context") -> dict[str, Any]:
         from airflow_aml_retrain.client.champion import ChampionStore
         from airflow_aml_retrain.hooks.retrain import backend_for
         from airflow_aml_retrain.hooks.storage import blob_store
         from airflow_aml_retrain.operators.promotion import promotion_for, tell_assets
-        from airflow_aml_retrain.wire.champion import Freeze
+        from airflow_aml_retrain.wire.champion import Freeze, Model
 
         store = blob_store(self.wasb_conn_id)
         backend = backend_for(self.conn_id, self.service, self.endpoint)
         persist(context, EndpointLink, endpoint_page(backend.api_url, backend.uri))
         promotion = promotion_for(self, backend, store)
-        freeze = Freeze(by=_who(self.by, context), at=timezone.utcnow().isoformat(), why=self.why)
+        freeze = Freeze(
+            by=_who(self.by, context),
+            at=timezone.utcnow().isoformat(timespec="seconds"),
+            why=self.why,
+            owner=owner_of(context),
+        )
         try:
             with ChampionStore(store, self.records).held(backend.uri) as held:
-                held.save(replace(held.record, freeze=freeze))
-                proof = promotion.put_back(held, owner=owner_of(context))
+                proof = promotion.put_back(held, freeze, archive=given(self.archive))
                 champion = held.record.champion
         except PromotionRefused as exc:
             raise AirflowFailException(str(exc)) from exc
         outcome = {
             "endpoint": backend.uri,
             "proven": proof.is_proven,
-            "champion": asdict(champion) if champion else {},
-            "frozen": asdict(freeze),
+            "champion": asdict(champion or Model(location="")),
+            "frozen": {"by": freeze.by, "at": freeze.at, "why": freeze.why},
         }
         self.log.warning("%s is rolled back; promotions are frozen: %s", backend.name, self.why)
         tell_assets(self, context, outcome)
         return outcome
 
 
-class UnfreezeEndpointOperator(BaseOperator):
+class UnfreezeEndpointOperator(TurnTakingOperator):
     """
     Release the promotions of an endpoint that a rollback has frozen.
 
@@ -149,7 +162,7 @@ class UnfreezeEndpointOperator(BaseOperator):
         self.conn_id = conn_id
         self.wasb_conn_id = wasb_conn_id
 
-    def execute(self, context: "Context") -> None:
+    def act(self, context: "Context") -> None:
         from airflow_aml_retrain.client.champion import ChampionStore
         from airflow_aml_retrain.hooks.retrain import backend_for
         from airflow_aml_retrain.hooks.storage import blob_store

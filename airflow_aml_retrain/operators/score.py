@@ -131,7 +131,7 @@ class ScoreBatchOperator(BaseOperator):
 
     def on_kill(self) -> None:
         if self._job and self.cancel_on_kill:
-            self._job.cancel()
+            self._job.stopped()
 
     def _defer(self, reference: str, deadline: float) -> None:
         from airflow_aml_retrain.triggers.job import JobTrigger

@@ -4,11 +4,14 @@ import logging
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow.sdk import timezone
+from airflow.sdk.exceptions import AirflowFailException
+
 from airflow_aml_retrain.errors import NotConfigured
 from airflow_aml_retrain.links.pages import endpoint_page
 from airflow_aml_retrain.links.task import EndpointLink, persist
 from airflow_aml_retrain.operators.promotion import resource_of
-from airflow_aml_retrain.operators.run import owner_of
+from airflow_aml_retrain.operators.run import given, owner_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,11 +24,14 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 _SAMPLE: Final = 50
+_SLOW_ANSWERS: Final = 600.0
+"""Seconds that the answers may take on top of the propagation."""
 
 
 def stage(operator: "PatchEndpointOperator", context: "Context") -> dict[str, Any]:
     """Archive the job's model, claim the staging endpoint and see it answer with the model."""
     from airflow_aml_retrain.client.blobs import split_path
+    from airflow_aml_retrain.client.claims import Claims
     from airflow_aml_retrain.client.rows import first_rows
     from airflow_aml_retrain.client.staging import stage as staging
     from airflow_aml_retrain.hooks.retrain import backend_for
@@ -38,47 +44,52 @@ def stage(operator: "PatchEndpointOperator", context: "Context") -> dict[str, An
     model = _archived(operator, store)
     backend = backend_for(operator.conn_id, operator.service, operator.endpoint)
     persist(context, EndpointLink, endpoint_page(backend.api_url, backend.uri))
-    resource = resource_of(backend, operator.resource)
-    _claim(operator, context, store, backend)
-    staged = backend.run(
-        staging(
-            backend.verbs,
-            store.reference(*split_path(model.archive)),
-            resource,
-            rows=first_rows(store, operator.sample, _SAMPLE),
-            every=operator.poll_interval,
-            within=operator.propagation,
-        )
+    _require_no_champion(operator, store, backend)
+    now = timezone.utcnow().timestamp()
+    conversation = staging(
+        backend.verbs,
+        store.reference(*split_path(model.archive)),
+        resource_of(backend, operator.resource),
+        rows=first_rows(store, operator.sample, _SAMPLE),
+        every=operator.poll_interval,
+        within=operator.propagation,
     )
+    # No teardown runs for a setup that failed: then the claim is given back here.
+    with Claims(store, operator.records).taken(
+        backend.uri, holder=owner_of(context), now=now, seconds=operator.claim_timeout
+    ):
+        staged = backend.run(conversation, until=now + operator.propagation + _SLOW_ANSWERS)
     log.info("%s answers with %s", backend.name, model.job)
     if not staged.changed:
         log.warning("Its answers did not change within %s s", operator.propagation)
     return {"model": asdict(model), "endpoint": backend.uri, "changed": staged.changed}
 
 
+def _require_no_champion(
+    operator: "PatchEndpointOperator", store: "BlobStore", backend: "Backend"
+) -> None:
+    """A model that nobody has judged must never reach an endpoint that serves users."""
+    from airflow_aml_retrain.client.champion import ChampionStore
+
+    record = ChampionStore(store, operator.records).read(backend.uri)
+    if record.champion or record.pending or record.freeze:
+        msg = (
+            f"{backend.name} is a production endpoint: a champion of it is on record; stage on "
+            "another endpoint"
+        )
+        raise AirflowFailException(msg)
+
+
 def _archived(operator: "PatchEndpointOperator", store: "BlobStore") -> "Model":
-    from airflow_aml_retrain.client.staging import archived
+    from airflow_aml_retrain.client.archive import Archive
     from airflow_aml_retrain.hooks.retrain import backend_for
 
     trainer = backend_for(
-        operator.trainer_conn_id or operator.conn_id,
+        given(operator.trainer_conn_id) or operator.conn_id,
         operator.trainer_service,
-        operator.trainer_endpoint,
+        given(operator.trainer_endpoint),
     )
     job = trainer.job(operator.job or "")
-    return archived(trainer, job, store, operator.archives, output=operator.model_output)
-
-
-def _claim(
-    operator: "PatchEndpointOperator", context: "Context", store: "BlobStore", backend: "Backend"
-) -> None:
-    from airflow.sdk import timezone
-
-    from airflow_aml_retrain.client.claims import Claims
-
-    Claims(store, operator.records).take(
-        backend.uri,
-        holder=owner_of(context),
-        now=timezone.utcnow().timestamp(),
-        seconds=operator.claim_timeout,
+    return Archive(store, operator.archives).of_job(
+        trainer, job, output=given(operator.model_output)
     )

@@ -68,4 +68,4 @@ class SubmitBatchRetrainOperator(BaseOperator):
 
     def on_kill(self) -> None:
         if self._job:
-            self._job.cancel()
+            self._job.stopped()

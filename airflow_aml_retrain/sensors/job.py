@@ -66,14 +66,17 @@ class WaitForJobSensor(BaseOperator):
         self.deferrable = deferrable
         self.cancel_on_kill = cancel_on_kill
         self.end_from_trigger = end_from_trigger
+        self._task: Any = None
 
     def execute(self, context: "Context") -> str:
         from airflow_aml_retrain.wire.jobs import wait
 
+        self._task = context["ti"]
         backend, deadline = self._backend(), self._deadline(context)
         persist(context, JobLink, job_page(self.job, backend.uri))
         report = self._looked(backend)
         if not report.state.is_final and self.deferrable:
+            context["ti"].xcom_push("return_value", self.job)  # the trigger cannot
             self._defer(deadline)
         if not report.state.is_final:
             waiting = wait(backend.verbs, report.job, every=self.poll_interval)
@@ -98,7 +101,9 @@ class WaitForJobSensor(BaseOperator):
         return self._ended(report)
 
     def on_kill(self) -> None:
-        if self.cancel_on_kill:
+        from airflow_aml_retrain.operators.run import is_stopped_by_person
+
+        if self._task and self.cancel_on_kill and is_stopped_by_person(self._task):
             self._cancel(self._backend())
 
     def _defer(self, deadline: float) -> None:

@@ -5,12 +5,14 @@ An outage never fails or cancels a healthy job: only a final state, the deadline
 ends the wait. `cleanup` cancels nothing, for it also runs when a triggerer restarts.
 """
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from airflow_aml_retrain.errors import RetrainError
+from airflow_aml_retrain.errors import DeadlineExceeded, RetrainError
 from airflow_aml_retrain.triggers.events import event_of, event_of_trouble
 from airflow_aml_retrain.wire.jobs import JobId, JobReport, JobState, wait
 
@@ -29,8 +31,8 @@ class JobTrigger(BaseTrigger):
     :param poll_interval: Seconds between two looks.
     :param deadline: Seconds since 1970; None waits for ever.
     :param cancel_on_kill: Whether a person who stops the task stops the job with it.
-    :param end_from_trigger: Whether success ends the task here, its value being *reference*;
-        it saves the start of a worker, and task listeners are not called.
+    :param end_from_trigger: Whether success ends the task here; it saves the start of a worker,
+        and task listeners are not called.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class JobTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         job = JobId(self.reference)
         try:
-            backend = await self._backend()
+            backend = await self._backend_in_time()
             try:
                 job = backend.job(self.reference)
                 report = await backend.arun(
@@ -97,13 +99,25 @@ class JobTrigger(BaseTrigger):
 
     def _answer(self, report: JobReport) -> TriggerEvent:
         if self.end_from_trigger and report.state is JobState.SUCCEEDED:
-            return TaskSuccessEvent(xcoms={"return_value": self.reference})
+            # The task has left its value before it deferred: a text that is sent from here
+            # arrives with quotes around it (3.3.2 writes it as JSON twice).
+            return TaskSuccessEvent()
         return TriggerEvent(event_of(report))
 
     async def _backend(self) -> "Backend":
         from airflow_aml_retrain.hooks.retrain import abackend_for
 
         return await abackend_for(self.conn_id, self.service, self.endpoint)
+
+    async def _backend_in_time(self) -> "Backend":
+        """The backend, whose look-up may last as long as the wait itself, and not longer."""
+        left = None if self.deadline is None else max(1.0, self.deadline - time.time())
+        try:
+            async with asyncio.timeout(left):
+                return await self._backend()
+        except TimeoutError as exc:
+            msg = f"the deadline has passed before {self.conn_id!r} could be reached"
+            raise DeadlineExceeded(msg) from exc
 
     async def _is_awaited_elsewhere(self) -> bool:
         """

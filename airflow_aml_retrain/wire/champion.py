@@ -58,11 +58,18 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freeze:
-    """Promotions stand still until a person releases them."""
+    """
+    Promotions stand still until a person releases them.
+
+    *owner* names the run that rolled back, and *target* the model that it goes back to, so that
+    a retry does not go one further.
+    """
 
     by: str
     at: str
     why: str
+    owner: str = ""
+    target: Model | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +161,7 @@ def _record(said: Mapping[Any, object]) -> ChampionRecord:
         previous=_model(said["previous"]),
         anchor=_model(said["anchor"]),
         pending=_pending(pending) if isinstance(pending, dict) else None,
-        freeze=Freeze(**freeze) if isinstance(freeze, dict) else None,
+        freeze=_freeze(freeze) if isinstance(freeze, dict) else None,
     )
 
 
@@ -166,6 +173,10 @@ def _pending(said: Mapping[str, object]) -> Pending:
     return Pending(
         candidate=candidate, before=before, owner=str(said["owner"]), since=str(said["since"])
     )
+
+
+def _freeze(said: Mapping[str, Any]) -> Freeze:
+    return Freeze(**{**said, "target": _model(said["target"])})
 
 
 def _model(said: object) -> Model | None:

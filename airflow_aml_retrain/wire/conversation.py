@@ -36,7 +36,10 @@ PATIENCE: Final = 600.0
 SETTLING: Final = 60.0
 """Seconds after a creation for which 401 and 404 are taken for "not there yet"."""
 
-_NOT_NOW: Final = frozenset({408, 429, 500, 502, 503, 504, 509})
+_NOT_NOW: Final = frozenset({408, 429})
+_NEVER: Final = frozenset({501})
+"""The one 5xx that no amount of asking mends."""
+
 _FIRST_BACK_OFF: Final = 1.0
 _LONGEST_BACK_OFF: Final = 60.0
 _EXCERPT: Final = 300
@@ -162,9 +165,13 @@ def _trouble(
     if isinstance(came, ServiceUnavailable):
         return came
     why = unexpected(request, came)
-    if came.status in _NOT_NOW or (settling and came.status in {401, 404}):
+    if _is_passing(came.status) or (settling and came.status in {401, 404}):
         return why
     raise why
+
+
+def _is_passing(status: int) -> bool:
+    return status in _NOT_NOW or (status >= 500 and status not in _NEVER)
 
 
 def _back_off(attempt: int, came: Response | ServiceUnavailable) -> float:

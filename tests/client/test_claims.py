@@ -59,3 +59,18 @@ def test_endpoints_are_claimed_one_by_one(claims: Claims) -> None:
     claims.take(ENDPOINT, holder="run 1", now=0, seconds=60)
 
     claims.take(ENDPOINT + "-2", holder="run 2", now=0, seconds=60)
+
+
+def test_work_that_fails_gives_its_claim_back_and_work_that_ends_well_keeps_it(
+    claims: Claims,
+) -> None:
+    with (
+        pytest.raises(ZeroDivisionError),
+        claims.taken(ENDPOINT, holder="run 1", now=0, seconds=60),
+    ):
+        _ = 1 / 0
+    with claims.taken(ENDPOINT, holder="run 2", now=1, seconds=60):
+        pass
+
+    with pytest.raises(LeaseHeld, match="run 2"):
+        claims.take(ENDPOINT, holder="run 3", now=2, seconds=60)

@@ -25,6 +25,7 @@ ROWS = [
     {"age": "21", "hours": "12", "sector": "public", "income": "<=50K"},
 ]
 OWNER = "a test"
+FREEZE = Freeze(by="a person", at="2026-11-01", why="complaints", owner=OWNER)
 
 
 @dataclass
@@ -49,6 +50,11 @@ class Stage:
                 owner=OWNER,
                 before_probes=self.before_probes,
             )
+
+    def put_back(self, **changes: Any) -> Any:
+        archive = changes.pop("archive", None)
+        with self.champions.held(self.endpoint.uri) as held:
+            return self.promotion.put_back(held, replace(FREEZE, **changes), archive=archive)
 
     def record(self) -> Any:
         return self.champions.read(self.endpoint.uri)
@@ -215,8 +221,7 @@ def test_what_was_promoted_first_can_be_put_back_to_what_was_published(stage: St
     before = answers(stage.endpoint, ROWS)
     stage.promote()
 
-    with stage.champions.held(stage.endpoint.uri) as held:
-        stage.promotion.put_back(held, owner=OWNER)
+    stage.put_back()
 
     assert answers(stage.endpoint, ROWS) == before
     assert stage.record().previous.job == stage.candidate.job
@@ -231,8 +236,7 @@ def test_a_model_is_put_back_from_the_archive_when_the_service_has_forgotten_it(
     with stage.champions.held(stage.endpoint.uri) as held:
         stage.promotion.promote(held, newer, against=stage.serves(), owner=OWNER, before_probes="")
 
-    with stage.champions.held(stage.endpoint.uri) as held:
-        proof = stage.promotion.put_back(held, owner=OWNER)
+    proof = stage.put_back()
 
     assert proof.is_proven
     assert stage.serves() == stage.candidate.location
@@ -248,7 +252,107 @@ def test_a_foreign_model_is_archived_before_it_is_replaced(stage: Stage) -> None
     stage.before_probes = probes_of(stage.world, stage.endpoint, stage.container)
 
     stage.promote(against=stage.serves())
-    with stage.champions.held(stage.endpoint.uri) as held:
-        stage.promotion.put_back(held, owner=OWNER)
+    stage.put_back()
 
     assert answers(stage.endpoint, ROWS) == theirs
+
+
+def test_a_rollback_that_is_tried_again_does_not_go_back_and_forth(stage: Stage) -> None:
+    published = answers(stage.endpoint, ROWS)
+    stage.promote()
+    stage.put_back()
+
+    proof = stage.put_back()
+
+    assert proof.holds
+    assert answers(stage.endpoint, ROWS) == published
+
+
+def test_a_second_rollback_by_another_run_is_refused_until_promotions_are_released(
+    stage: Stage,
+) -> None:
+    stage.promote()
+    stage.put_back()
+
+    with pytest.raises(PromotionRefused, match="rolled back already"):
+        stage.put_back(owner="another run")
+
+
+def test_a_rollback_can_go_to_any_archived_model(stage: Stage) -> None:
+    published = answers(stage.endpoint, ROWS)
+
+    stage.put_back(archive=stage.candidate.archive)
+
+    assert stage.serves() == stage.candidate.location
+    assert answers(stage.endpoint, ROWS) != published
+    assert stage.record().freeze.why == "complaints"
+
+
+def test_a_rollback_to_an_archive_that_is_not_there_changes_nothing(stage: Stage) -> None:
+    with pytest.raises(PromotionRefused, match="no archived model"):
+        stage.put_back(archive=f"{stage.container}/nothing.ilearner")
+
+    assert stage.serves() == stage.against
+
+
+def test_an_archive_whose_bytes_changed_since_it_was_judged_is_not_promoted(stage: Stage) -> None:
+    stage.world.store.write(*stage.candidate.archive.split("/", 1), b"poison")
+
+    with pytest.raises(PromotionRefused, match="not the one that was judged"):
+        stage.promote()
+
+    assert stage.serves() == stage.against
+
+
+def test_a_decision_that_does_not_say_against_whom_is_refused(stage: Stage) -> None:
+    with pytest.raises(PromotionRefused, match="evaluate again"):
+        stage.promote(against="")
+
+    assert stage.serves() == stage.against
+
+
+def test_another_s_change_that_was_undone_does_not_stop_one_s_own(stage: Stage) -> None:
+    before = Model(location=stage.against, probes=stage.before_probes)
+    impostor = replace(stage.candidate, probes=stage.before_probes)
+    with stage.champions.held(stage.endpoint.uri) as held:
+        held.save(held.record.begun(impostor, before, owner="another run", at="2026-10-01"))
+        blob = stage.world.store.reference(*impostor.archive.split("/", 1))
+        stage.endpoint.run(stage.endpoint.verbs.publish(blob, stage.promotion.resource))
+
+    proof = stage.promote()
+
+    assert proof.is_proven
+    assert stage.record().champion.probes == stage.candidate.probes
+
+
+def test_what_a_foreign_hand_put_there_meanwhile_is_left_alone_and_said(stage: Stage) -> None:
+    foreign = stage.world.candidate("other", census_like(120, seed=7), stage.container)
+    before = Model(location=stage.against, probes=stage.before_probes)
+    with stage.champions.held(stage.endpoint.uri) as held:
+        held.save(held.record.begun(stage.candidate, before, owner="another", at="2026-10-01"))
+        blob = stage.world.store.reference(*foreign.archive.split("/", 1))
+        stage.endpoint.run(stage.endpoint.verbs.publish(blob, stage.promotion.resource))
+
+    with pytest.raises(PromotionRefused, match="evaluate again"):
+        stage.promote()
+
+    assert stage.serves() == foreign.location
+    assert stage.record().champion.location == foreign.location
+
+
+def test_the_batch_service_is_asked_as_well_where_it_will_be_used(stage: Stage) -> None:
+    before = len(stage.world.emulator.control.jobs())
+    stage.promotion = replace(stage.promotion, verify_batch=True, within=20.0)
+
+    proof = stage.promote()
+
+    assert proof.is_proven
+    assert len(stage.world.emulator.control.jobs()) == before + 1
+
+
+def test_a_lease_that_was_not_renewed_in_time_is_not_relied_upon(stage: Stage) -> None:
+    with stage.champions.held(stage.endpoint.uri) as held:
+        held._renewed_at -= 46
+
+        with pytest.raises(LeaseHeld):
+            held.require()

@@ -50,8 +50,9 @@ def promoted(desk: Desk) -> ChampionStore:
     promotion = Promotion(
         backend=backend, store=store, resource=resource, archives=desk.container, every=0.1
     )
+    serves = backend.run(backend.verbs.serving()).models[resource].location
     with champions.held(backend.uri) as held:
-        promotion.promote(held, candidate, against="", owner="a test", before_probes="")
+        promotion.promote(held, candidate, against=serves, owner="a test", before_probes="")
     return champions
 
 

@@ -76,7 +76,7 @@ async def test_a_job_that_ends_well_can_end_its_task_without_a_worker(
     (event,) = await fired(trigger(job, end_from_trigger=True))
 
     assert isinstance(event, TaskSuccessEvent)
-    assert event.xcoms == {"return_value": job}
+    assert event.xcoms is None
 
 
 async def test_a_job_that_fails_hands_over_the_service_s_own_account(

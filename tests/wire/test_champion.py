@@ -36,7 +36,8 @@ records = st.builds(
     anchor=st.none() | models,
     pending=st.none()
     | st.builds(Pending, candidate=models, before=models, owner=texts, since=texts),
-    freeze=st.none() | st.builds(Freeze, by=texts, at=texts, why=texts),
+    freeze=st.none()
+    | st.builds(Freeze, by=texts, at=texts, why=texts, owner=texts, target=st.none() | models),
 )
 
 

@@ -1,0 +1,49 @@
+"""Waiting for one's turn at an endpoint, without a worker."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.sdk import BaseOperator, timezone
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_aml_retrain.errors import LeaseHeld
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_LOOK_AGAIN: Final = timedelta(seconds=20)
+
+
+class TurnTakingOperator(BaseOperator):
+    """
+    An operator that holds something of an endpoint while it acts.
+
+    Where another run holds it, the task defers and looks again, until it was its turn.
+    Subclasses act in `act`, which raises `LeaseHeld`.
+    """
+
+    claim_timeout: float = 6 * 60 * 60.0
+
+    def execute(self, context: "Context") -> Any:
+        try:
+            return self.act(context)
+        except LeaseHeld as exc:
+            self._wait_for_turn(context, exc)
+
+    def act(self, context: "Context") -> Any:
+        """Do it, now."""
+        raise NotImplementedError
+
+    def execute_again(self, context: "Context", event: object) -> Any:
+        """Whoever held the endpoint may be done."""
+        return self.execute(context)
+
+    def _wait_for_turn(self, context: "Context", held: LeaseHeld) -> None:
+        from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+
+        waited = timezone.utcnow() - context["ti"].start_date
+        if waited > timedelta(seconds=self.claim_timeout):
+            msg = f"{held}, for {waited}; see to that run, then clear this task"
+            raise AirflowFailException(msg) from held
+        self.log.info("%s; looking again in a moment", held)
+        self.defer(trigger=TimeDeltaTrigger(_LOOK_AGAIN), method_name="execute_again")
