@@ -107,7 +107,8 @@ def emulator(
 ) -> Emulator:
     """The emulator as a process of its own, over Azurite; a PATCH is seen at once."""
     state = tmp_path_factory.mktemp("emulator")
-    return emulation.start(supervisor, azurite, state, free_port(), propagation=0.0)
+    port = free_port()
+    return emulation.start(supervisor, azurite, state, port, propagation=0.0, polls_until_done=0)
 
 
 @pytest.fixture(scope="session")

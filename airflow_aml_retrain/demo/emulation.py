@@ -12,12 +12,21 @@ _PATIENCE: Final = 60.0
 
 
 def start(
-    supervisor: Supervisor, azurite: Azurite, state: Path, port: int, *, propagation: float = 2.0
+    supervisor: Supervisor,
+    azurite: Azurite,
+    state: Path,
+    port: int,
+    *,
+    propagation: float = 2.0,
+    polls_until_done: int = 3,
 ) -> Emulator:
     """
     Start the emulator on *port*; it keeps what it knows in *state*, its models in *azurite*.
 
-    *propagation* is for how many seconds a PATCH is not seen yet.
+    *propagation* is for how many seconds a PATCH is not seen yet, *polls_until_done* how many
+    polls see a job that is done still running. A job that is done at once can end its trigger
+    before the process that deferred has exited; Airflow 3.3.2 then takes the task for lost and
+    tries it again.
     """
     supervisor.start(
         "emulator",
@@ -26,9 +35,7 @@ def start(
             *("--port", str(port)),
             *("--state", state),
             *("--storage", azurite.connection_string),
-            # A job that is done at once can end its trigger before the process that deferred has
-            # exited; Airflow 3.3.2 then takes the task for lost and tries it again.
-            *("--polls-until-done", "3"),
+            *("--polls-until-done", str(polls_until_done)),
             *("--propagation", str(propagation)),
         ],
         # Trees grown by several threads wait for each other on a machine as busy as ours.

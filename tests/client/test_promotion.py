@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_aml_retrain.client.backend import Backend
+from airflow_aml_retrain.client.blobs import split_path
 from airflow_aml_retrain.client.champion import ChampionStore
 from airflow_aml_retrain.client.evidence import keep
 from airflow_aml_retrain.client.promotion import Promotion
@@ -296,7 +297,8 @@ def test_a_rollback_to_an_archive_that_is_not_there_changes_nothing(stage: Stage
 
 
 def test_an_archive_whose_bytes_changed_since_it_was_judged_is_not_promoted(stage: Stage) -> None:
-    stage.world.store.write(*stage.candidate.archive.split("/", 1), b"poison")
+    container, path = split_path(stage.candidate.archive)
+    stage.world.store.write(container, path, b"poison")
 
     with pytest.raises(PromotionRefused, match="not the one that was judged"):
         stage.promote()
