@@ -3,7 +3,6 @@
 import socket
 import threading
 import time
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -57,22 +56,14 @@ class Served:
     """
     The emulator on a free loopback port, in a thread, for as long as the `with` lasts.
 
-    *url* is where, *authority* the certificate to trust if it serves TLS.
+    *url* is where.
     """
 
-    def __init__(
-        self,
-        settings: EmulatorSettings,
-        *,
-        clock: Clock = time.time,
-        certificate: Certificate | None = None,
-    ) -> None:
-        self._server = server(furnish(settings, clock), certificate)
+    def __init__(self, settings: EmulatorSettings, *, clock: Clock = time.time) -> None:
+        self._server = server(furnish(settings, clock))
         self._socket = listen("127.0.0.1", 0)
         self._thread = threading.Thread(target=self._serve, name="emulator", daemon=True)
-        scheme = "http" if certificate is None else "https"
-        self.url = f"{scheme}://127.0.0.1:{self._socket.getsockname()[1]}"
-        self.authority: Path | None = None if certificate is None else certificate.authority
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     @property
     def control(self) -> str:

@@ -1,8 +1,8 @@
 """What is promised of the emulator as a whole: its page, its log, its TLS, and what it is not."""
 
 import logging
-import socket
-import ssl
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,24 +80,30 @@ def test_no_log_shows_a_credential(studio: Studio, caplog: pytest.LogCaptureFixt
 
 
 def test_it_serves_tls_with_an_authority_of_its_own(azurite: "Azurite", state: Path) -> None:
-    certificate = Certificate.kept_in(state / "tls")
-    settings = EmulatorSettings(storage=azurite.connection_string, state=state, workers=1)
+    command = [
+        *(sys.executable, "-m", "airflow_aml_retrain.emulator", "--tls", "--workers", "1"),
+        *("--storage", azurite.connection_string, "--state", str(state)),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:  # noqa: S603 - our own command
+        try:
+            assert running.stdout is not None
+            url = running.stdout.readline().split()[-1].rstrip("/")
+            authority = running.stdout.readline().split()[-1]
+            health = f"{url}/_emulator/health"
+            trusting = requests.get(health, verify=authority, timeout=60)
+            with pytest.raises(requests.exceptions.SSLError):
+                requests.get(health, timeout=60)
+        finally:
+            running.kill()
 
-    with Served(settings, certificate=certificate) as served:
-        address = ("127.0.0.1", int(served.url.rpartition(":")[2]))
-        with (
-            socket.create_connection(address, timeout=30) as wire,
-            pytest.raises(ssl.SSLCertVerificationError),
-        ):
-            ssl.create_default_context().wrap_socket(wire, server_hostname="localhost")
-        # Second, so that the emulator is done with the refused one before it stops.
-        trusting = requests.get(
-            f"{served.control}/health", verify=str(served.authority), timeout=30
-        )
-
-    assert served.url.startswith("https://")
+    assert url.startswith("https://127.0.0.1:")
     assert trusting.json() == {"status": "ok"}
-    assert Certificate.kept_in(state / "tls") == certificate
+
+
+def test_a_certificate_is_kept_so_that_a_restart_keeps_its_trust(state: Path) -> None:
+    before = Certificate.kept_in(state).chain.read_bytes()
+
+    assert Certificate.kept_in(state).chain.read_bytes() == before
 
 
 def test_fifty_requests_a_second_are_answered_while_models_are_trained(studio: Studio) -> None:
