@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from airflow.sdk.exceptions import AirflowTaskTerminated
 
 from airflow_aml_retrain.errors import DeadlineExceeded, NotUpdatable, UnexpectedAnswer
-from airflow_aml_retrain.operators.run import is_stopped_by_person
+from airflow_aml_retrain.triggers.owner import is_stopped_by_person
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

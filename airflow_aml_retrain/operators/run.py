@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import TaskInstanceState
-from airflow.sdk.exceptions import AirflowRuntimeError
-
 from airflow_aml_retrain.errors import NotConfigured
 
 if TYPE_CHECKING:
@@ -21,27 +18,6 @@ def owner_of(context: "Context") -> str:
     group = task.task_id.rpartition(".")[0]
     mapped = "" if task.map_index in (None, -1) else f"[{task.map_index}]"
     return f"{task.dag_id}/{task.run_id}{'/' if group else ''}{group}{mapped}"
-
-
-def state_of(task: Any) -> str | None:
-    """What Airflow says now of the task instance *task*."""
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-
-    states = RuntimeTaskInstance.get_task_states(
-        dag_id=task.dag_id,
-        task_ids=[task.task_id],
-        run_ids=[task.run_id],
-        map_index=task.map_index,
-    )
-    return next(iter(states.get(task.run_id, {}).values()), None)
-
-
-def is_stopped_by_person(task: Any) -> bool:
-    """Whether a task that is told to end while it runs has been failed or cleared by a person."""
-    try:
-        return state_of(task) != TaskInstanceState.RUNNING
-    except (AirflowRuntimeError, OSError):
-        return False  # who cannot ask leaves things for the next try
 
 
 def folder_of(context: "Context") -> str:

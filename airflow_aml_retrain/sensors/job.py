@@ -101,7 +101,7 @@ class WaitForJobSensor(BaseOperator):
         return self._ended(report)
 
     def on_kill(self) -> None:
-        from airflow_aml_retrain.operators.run import is_stopped_by_person
+        from airflow_aml_retrain.triggers.owner import is_stopped_by_person
 
         if self._task and self.cancel_on_kill and is_stopped_by_person(self._task):
             self._cancel(self._backend())

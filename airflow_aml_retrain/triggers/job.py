@@ -10,10 +10,12 @@ import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import TaskInstanceState
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from airflow_aml_retrain.errors import DeadlineExceeded, RetrainError
 from airflow_aml_retrain.triggers.events import event_of, event_of_trouble
+from airflow_aml_retrain.triggers.owner import state_of
 from airflow_aml_retrain.wire.jobs import JobId, JobReport, JobState, wait
 
 if TYPE_CHECKING:
@@ -128,15 +130,7 @@ class JobTrigger(BaseTrigger):
         """
         from asgiref.sync import sync_to_async
 
-        task = self.task_instance
-        if task is None:
+        if self.task_instance is None:
             return False
-        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-
-        states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
-            dag_id=task.dag_id,
-            task_ids=[task.task_id],
-            run_ids=[task.run_id],
-            map_index=task.map_index,
-        )
-        return "deferred" in states.get(task.run_id, {}).values()
+        state = await sync_to_async(state_of)(self.task_instance)
+        return state == TaskInstanceState.DEFERRED

@@ -34,9 +34,8 @@ def submission(desk: Desk, *, wait: bool = True, **changes: Any) -> DAG:
             },
         )
         if wait:
-            WaitForJobSensor(
-                task_id="wait", job=str(submit.output), service=TRAINING, poll_interval=0.1
-            )
+            job: Any = submit.output
+            WaitForJobSensor(task_id="wait", job=job, service=TRAINING, poll_interval=0.1)
     return dag
 
 
