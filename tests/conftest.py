@@ -108,7 +108,7 @@ def emulator(
     """The emulator as a process of its own, over Azurite; a PATCH is seen at once."""
     state = tmp_path_factory.mktemp("emulator")
     port = free_port()
-    return emulation.start(supervisor, azurite, state, port, propagation=0.0, polls_until_done=0)
+    return emulation.start(supervisor, azurite, state, port, propagation=0.0)
 
 
 @pytest.fixture(scope="session")

@@ -18,15 +18,11 @@ def start(
     port: int,
     *,
     propagation: float = 2.0,
-    polls_until_done: int = 3,
 ) -> Emulator:
     """
     Start the emulator on *port*; it keeps what it knows in *state*, its models in *azurite*.
 
-    *propagation* is for how many seconds a PATCH is not seen yet, *polls_until_done* how many
-    polls see a job that is done still running. A job that is done at once can end its trigger
-    before the process that deferred has exited; Airflow 3.3.2 then takes the task for lost and
-    tries it again.
+    *propagation* is for how many seconds a PATCH is not seen yet.
     """
     supervisor.start(
         "emulator",
@@ -35,7 +31,6 @@ def start(
             *("--port", str(port)),
             *("--state", state),
             *("--storage", azurite.connection_string),
-            *("--polls-until-done", str(polls_until_done)),
             *("--propagation", str(propagation)),
         ],
         # Trees grown by several threads wait for each other on a machine as busy as ours.

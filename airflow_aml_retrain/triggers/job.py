@@ -16,6 +16,7 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 from airflow_aml_retrain.errors import DeadlineExceeded, RetrainError
 from airflow_aml_retrain.triggers.events import event_of, event_of_trouble
 from airflow_aml_retrain.triggers.owner import state_of
+from airflow_aml_retrain.wire.conversation import Conversation, pause
 from airflow_aml_retrain.wire.jobs import JobId, JobReport, JobState, wait
 
 if TYPE_CHECKING:
@@ -78,9 +79,7 @@ class JobTrigger(BaseTrigger):
             backend = await self._backend_in_time()
             try:
                 job = backend.job(self.reference)
-                report = await backend.arun(
-                    wait(backend.verbs, job, every=self.poll_interval), until=self.deadline
-                )
+                report = await backend.arun(self._waiting(backend, job), until=self.deadline)
             finally:
                 await backend.aclose()
         except RetrainError as exc:
@@ -98,6 +97,16 @@ class JobTrigger(BaseTrigger):
         finally:
             await backend.aclose()
         self.log.info("Cancelled %s, because its task was stopped", self.reference)
+
+    def _waiting(self, backend: "Backend", job: JobId) -> Conversation[JobReport]:
+        """
+        Wait, beginning with a pause: the task has just looked.
+
+        Without it the trigger could fire while the process that deferred still ends, which 3.3.2
+        takes for the failure of the task that has meanwhile been resumed.
+        """
+        yield from pause(self.poll_interval)
+        return (yield from wait(backend.verbs, job, every=self.poll_interval))
 
     def _answer(self, report: JobReport) -> TriggerEvent:
         if self.end_from_trigger and report.state is JobState.SUCCEEDED:
