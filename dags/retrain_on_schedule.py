@@ -43,7 +43,7 @@ with DAG(
     start_date=pendulum.today("UTC").start_of("month").subtract(months=1),
     catchup=True,
     max_active_runs=1,
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
     params={
         "data_cutoff": Param(
             None,

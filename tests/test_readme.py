@@ -43,7 +43,7 @@ def desk(world: World, container: str, airflow_home: Home) -> Iterator[Desk]:
 def test_the_ten_line_dag_retrains_and_promotes(desk: Desk) -> None:
     code = block("python")
     told: dict[str, object] = {}
-    desk.world.store.write("data", "census/landing/2026-09.csv", census_like(900).encode())
+    desk.world.store.write("census", "landing/2026-09.csv", census_like(900).encode())
     before = answers(desk.backend, ROWS)
 
     exec(code, told)  # noqa: S102 - the README's own code is what is tested

@@ -25,7 +25,8 @@ class Keyring:
     """
     Which `Secret` goes with which `Credential`.
 
-    *secrets* are known from the start; *look_ups* are conversations that read one anew.
+    *secrets* are known from the start; *look_ups* are conversations that read one anew. Whoever
+    must know the new ones too (a log masker) sets `on_renewal`.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Keyring:
     ) -> None:
         self._secrets = dict(secrets)
         self._look_ups = dict(look_ups or {})
+        self.on_renewal: Callable[[Secret], object] = lambda _secret: None
 
     def secret(self, credential: Credential) -> Secret | None:
         """The secret for *credential* (None for `NONE`); `NotConfigured` if there is none."""
@@ -50,4 +52,5 @@ class Keyring:
         """Read *credential* anew where there is a way to; otherwise keep what there is."""
         look_up = self._look_ups.get(credential)
         if look_up is not None:
-            self._secrets[credential] = yield from look_up()
+            self._secrets[credential] = secret = yield from look_up()
+            self.on_renewal(secret)

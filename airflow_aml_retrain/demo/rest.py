@@ -86,6 +86,27 @@ class Rest:
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         return self.call("GET", path, deserialize="true")["value"]
 
+    def xcoms(self, dag_id: str, run_id: str) -> list[Json]:
+        """Every XCom of a run, with its value."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/~/xcomEntries"
+        entries = self.call("GET", path, limit="1000")["xcom_entries"]
+        return [
+            self.call(
+                "GET",
+                f"{path.replace('~', entry['task_id'])}/{entry['key']}",
+                map_index=str(entry["map_index"]),
+            )
+            for entry in entries
+        ]
+
+    def asset_events(self) -> list[Json]:
+        """What happened to assets, with what was said of it."""
+        return list(self.call("GET", "assets/events")["asset_events"])
+
+    def test_connection(self, **connection: object) -> Json:
+        """Press the Test button of a connection's form; its status and its message."""
+        return self.call("POST", "connections/test", connection)
+
     def log(self, dag_id: str, run_id: str, task_id: str, attempt: int = 1) -> str:
         """Everything that one attempt at a task logged, as lines of text."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}"

@@ -1,12 +1,13 @@
 """A Studio workspace (`aml_studio`): its endpoints are named, their URLs and keys looked up."""
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Final
 
 from airflow.sdk import BaseHook
 from airflow.sdk.log import amask_secret, mask_secret
 
 from airflow_aml_retrain.client.backend import Backend
-from airflow_aml_retrain.client.masking import to_mask
+from airflow_aml_retrain.client.masking import mask_renewed, to_mask
 from airflow_aml_retrain.client.studio import Studio, StudioSettings, aconnect, connect, studio
 from airflow_aml_retrain.client.trial import try_workspace
 from airflow_aml_retrain.errors import NoSuchName, NotConfigured
@@ -22,6 +23,8 @@ from airflow_aml_retrain.wire.endpoints import Workspace
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+
+_masking: Final = set[asyncio.Task[None]]()
 
 
 class AmlStudioHook(BaseHook):
@@ -60,6 +63,7 @@ class AmlStudioHook(BaseHook):
             backend = connect(settings_of(conn), self._named(service), endpoint)
         for secret in to_mask(backend.keyring):
             mask_secret(secret)
+        mask_renewed(backend.keyring, mask_secret)
         return backend
 
     async def abackend_of(
@@ -69,6 +73,7 @@ class AmlStudioHook(BaseHook):
             backend = await aconnect(settings_of(conn), self._named(service), endpoint)
         for secret in to_mask(backend.keyring):
             await amask_secret(secret)
+        mask_renewed(backend.keyring, _amask_soon)
         return backend
 
     def workspace(self) -> Studio:
@@ -129,6 +134,14 @@ def settings_of(conn: "Connection") -> StudioSettings:
         raise NotConfigured(msg)
     token = password(conn, "the workspace's authorization token")
     return StudioSettings(region_or_url, workspace_id, token, insecure_hosts(extra))
+
+
+def _amask_soon(secret: str) -> None:
+    """Mask *secret* from inside an event loop, where nothing can be awaited."""
+    task = asyncio.get_running_loop().create_task(amask_secret(secret))
+    # The loop alone would let it be collected before it has run.
+    _masking.add(task)
+    task.add_done_callback(_masking.discard)
 
 
 def _ensured(

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow.sdk import BaseOperator
+
 from airflow_aml_retrain.errors import NotConfigured
 from airflow_aml_retrain.links.task import EndpointLink
-from airflow_aml_retrain.operators.turn import TurnTakingOperator
+from airflow_aml_retrain.operators.turn import TakesTurns
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class PatchEndpointOperator(TurnTakingOperator):
+class PatchEndpointOperator(TakesTurns, BaseOperator):
     """
     Put a retrained model into an endpoint of a classic web service.
 

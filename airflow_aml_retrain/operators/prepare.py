@@ -1,14 +1,13 @@
 """Data that a retraining job can take: one CSV of many blobs, and a hold-out set apart from it."""
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from airflow.sdk import BaseOperator
 
 from airflow_aml_retrain.errors import NotConfigured
+from airflow_aml_retrain.operators.run import folder_of, given
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from airflow_aml_retrain.client.split import Split
 
 _USUAL_FRACTION: Final = 0.2
-_UNSET: Final = frozenset({"", "None"})
-"""What a template makes of a form field that was left empty."""
 
 
 class PreparedData(TypedDict):
@@ -44,7 +41,7 @@ class PrepareDataOperator(BaseOperator):
     :param source: Where the CSV blobs lie, "container/prefix". (templated)
     :param destination: Where to write, "container/prefix", not under *source*. (templated)
     :param data_cutoff: ISO time; blobs dated strictly before it count. Default: the run's
-        `run_after`. Without a zone it is UTC. (templated)
+        `run_after`, and never later than that. Without a zone it is UTC. (templated)
     :param date_pattern: strptime pattern of the date in a blob's name, such as "%Y-%m-%d".
         Default: a blob is dated by its last modification.
     :param holdout_fraction: Which part of the keys is held out, above 0 and below 1.
@@ -104,7 +101,7 @@ class PrepareDataOperator(BaseOperator):
         from airflow_aml_retrain.hooks.storage import blob_store
 
         cutoff = self._cutoff(context)
-        folder = f"{self.destination.rstrip('/')}/{_folder(context)}"
+        folder = f"{self.destination.rstrip('/')}/{folder_of(context)}"
         plan = Plan(
             source=self.source,
             training=f"{folder}/training.csv",
@@ -112,7 +109,7 @@ class PrepareDataOperator(BaseOperator):
             cutoff=cutoff,
             split=self._split(cutoff),
             date_pattern=self.date_pattern,
-            label=_given(self.label_column),
+            label=given(self.label_column),
         )
         prepared = prepare(blob_store(self.wasb_conn_id), plan)
         self.log.info("Joined %s into %s: %s", self.source, plan.training, prepared)
@@ -126,17 +123,23 @@ class PrepareDataOperator(BaseOperator):
         )
 
     def _cutoff(self, context: "Context") -> datetime:
-        given = _given(self.data_cutoff)
-        if given is not None:
-            return _time("data_cutoff", given)
-        run_after = context["dag_run"].run_after
-        return run_after if run_after.tzinfo else run_after.replace(tzinfo=UTC)
+        due = context["dag_run"].run_after
+        due = due if due.tzinfo else due.replace(tzinfo=UTC)
+        text = given(self.data_cutoff)
+        if text is None:
+            return due
+        cutoff = _time("data_cutoff", text)
+        if cutoff > due:
+            # As a champion's it would make every candidate of the runs to come the older one.
+            msg = f"data_cutoff {text!r}: expected a time up to {due.isoformat()}, the run's own"
+            raise NotConfigured(msg)
+        return cutoff
 
     def _split(self, cutoff: datetime) -> "Split":
         """The one way in which the hold-out is set apart."""
         from airflow_aml_retrain.client.split import Apart, ByDate, ByKey
 
-        since, source = _given(self.holdout_since), _given(self.holdout_source)
+        since, source = given(self.holdout_since), given(self.holdout_source)
         by_key = self.holdout_fraction is not None or self.holdout_key is not None
         ways = {
             "holdout_fraction or holdout_key": by_key,
@@ -169,10 +172,6 @@ class PrepareDataOperator(BaseOperator):
         return tuple(self.holdout_key or ())
 
 
-def _given(rendered: str | None) -> str | None:
-    return None if rendered is None or rendered.strip() in _UNSET else rendered.strip()
-
-
 def _time(name: str, text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
@@ -180,12 +179,3 @@ def _time(name: str, text: str) -> datetime:
         msg = f"{name} {text!r}: expected an ISO time such as 2024-06-01T00:00:00+00:00"
         raise NotConfigured(msg) from exc
     return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _folder(context: "Context") -> str:
-    """A path of this task in this run; the hash keeps run ids apart that clean to one name."""
-    task = context["ti"]
-    run = re.sub(r"[^A-Za-z0-9_.-]", "-", task.run_id)
-    mapped = "" if task.map_index in (None, -1) else f"-{task.map_index}"
-    digest = sha256(task.run_id.encode()).hexdigest()[:8]
-    return f"{task.dag_id}/{run}-{digest}/{task.task_id}{mapped}"

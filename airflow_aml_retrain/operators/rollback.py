@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import timezone
+from airflow.sdk import BaseOperator, timezone
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_aml_retrain.errors import PromotionRefused
 from airflow_aml_retrain.links.pages import endpoint_page
 from airflow_aml_retrain.links.task import EndpointLink, persist
 from airflow_aml_retrain.operators.run import given, owner_of
-from airflow_aml_retrain.operators.turn import TurnTakingOperator
+from airflow_aml_retrain.operators.turn import TakesTurns
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_aml_retrain.client.champion import ChampionStore
 
 
-class RollbackEndpointOperator(TurnTakingOperator):
+class RollbackEndpointOperator(TakesTurns, BaseOperator):
     """
     Put the model that served before back into service, and freeze promotions.
 
@@ -130,7 +130,7 @@ class RollbackEndpointOperator(TurnTakingOperator):
         return outcome
 
 
-class UnfreezeEndpointOperator(TurnTakingOperator):
+class UnfreezeEndpointOperator(TakesTurns, BaseOperator):
     """
     Release the promotions of an endpoint that a rollback has frozen.
 

@@ -1,9 +1,10 @@
 """Waiting for one's turn at an endpoint, without a worker."""
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from airflow.sdk import BaseOperator, timezone
+from airflow.sdk import timezone
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_aml_retrain.errors import LeaseHeld
@@ -14,15 +15,18 @@ if TYPE_CHECKING:
 _LOOK_AGAIN: Final = timedelta(seconds=20)
 
 
-class TurnTakingOperator(BaseOperator):
+class TakesTurns:
     """
-    An operator that holds something of an endpoint while it acts.
+    What an operator is that holds something of an endpoint while it acts.
 
     Where another run holds it, the task defers and looks again, until it was its turn.
-    Subclasses act in `act`, which raises `LeaseHeld`.
+    It stands before `BaseOperator` among a class's bases; the class acts in `act`, which raises
+    `LeaseHeld`. *claim_timeout* is in seconds.
     """
 
     claim_timeout: float = 6 * 60 * 60.0
+    defer: Callable[..., NoReturn]
+    log: Any
 
     def execute(self, context: "Context") -> Any:
         try:
@@ -38,7 +42,7 @@ class TurnTakingOperator(BaseOperator):
         """Whoever held the endpoint may be done."""
         return self.execute(context)
 
-    def _wait_for_turn(self, context: "Context", held: LeaseHeld) -> None:
+    def _wait_for_turn(self, context: "Context", held: LeaseHeld) -> NoReturn:
         from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 
         waited = timezone.utcnow() - context["ti"].start_date

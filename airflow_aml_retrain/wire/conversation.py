@@ -14,6 +14,8 @@ repeatable write   again inside *patience* seconds    the same               err
 ``POST /jobs``     again inside *patience* seconds    the same               error
 =================  =================================  =====================  ============
 
+A 5xx that finds fault with what was sent is doubted for `DOUBT` seconds and then believed.
+
 The deadline itself is an absolute time, which only the driver (`client.drive`) knows. A wait
 is counted without a clock: by the pauses asked for and by the time that the driver says each
 attempt took.
@@ -35,6 +37,9 @@ PATIENCE: Final = 600.0
 
 SETTLING: Final = 60.0
 """Seconds after a creation for which 401 and 404 are taken for "not there yet"."""
+
+DOUBT: Final = 15.0
+"""Seconds for which a write is repeated although the service finds fault with what was sent."""
 
 _NOT_NOW: Final = frozenset({408, 429})
 _NEVER: Final = frozenset({501})
@@ -117,13 +122,15 @@ def ask(
     patience: float | None = None,
     settling: float = 0.0,
     accept: frozenset[int] = frozenset(),
+    blaming: frozenset[str] = frozenset(),
 ) -> Conversation[Response]:
     """
     Ask until there is an answer, and return it if it is any 2xx or in *accept*.
 
     *patience* None means: until the driver's deadline if *request* is a GET, `PATIENCE`
-    otherwise. Raises `UnexpectedAnswer` for any other status, `ServiceUnavailable` when
-    patience ended first.
+    otherwise. *blaming* are codes, outer or detail, of a 5xx that finds fault with what was sent;
+    after `DOUBT` seconds it is believed. Raises `UnexpectedAnswer` then and for any other
+    status, `ServiceUnavailable` when patience ended first.
     """
     if patience is None:
         patience = float("inf") if request.method == "GET" else PATIENCE
@@ -138,7 +145,8 @@ def ask(
                 renewed, request = True, replace(request, renew=True)
                 continue
             request = replace(request, renew=False)
-        trouble = _trouble(request, came, settling=waited < settling)
+        decisive = blaming if waited >= DOUBT else frozenset[str]()
+        trouble = _trouble(request, came, settling=waited < settling, decisive=decisive)
         seconds = _back_off(attempt, came)
         if waited + seconds > patience:
             msg = f"gave up after {waited:.0f} s: {trouble}"
@@ -159,12 +167,18 @@ def _attempt(request: Request) -> Conversation[Response | ServiceUnavailable]:
 
 
 def _trouble(
-    request: Request, came: Response | ServiceUnavailable, *, settling: bool
+    request: Request,
+    came: Response | ServiceUnavailable,
+    *,
+    settling: bool,
+    decisive: frozenset[str],
 ) -> ServiceUnavailable | UnexpectedAnswer:
     """Why what *came* will not do; raised at once where asking again cannot help."""
     if isinstance(came, ServiceUnavailable):
         return came
     why = unexpected(request, came)
+    if decisive.intersection([why.code, *(code for code, _ in why.details)]):
+        raise why
     if _is_passing(came.status) or (settling and came.status in {401, 404}):
         return why
     raise why

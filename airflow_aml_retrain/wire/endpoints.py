@@ -25,6 +25,15 @@ from airflow_aml_retrain.wire.shapes import shape_of
 
 _NOT_MODIFIED: Final = frozenset({304})
 _GONE: Final = frozenset({404})
+# Documented as 500, which as a rule passes (web-service-error-codes.md); these stay.
+_BLAME_THE_MODEL: Final = frozenset(
+    {
+        "InvalidWebServiceResources",
+        "ModelPackageFormatError",
+        "ModelPackageInvalid",
+        "UpdateWebServiceResourceFailed",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +83,13 @@ class EndpointVerbs:
         return _endpoint(answer.json())
 
     def patch(self, resource: str, model: ModelBlob) -> Conversation[None]:
-        """Put *model* into *resource*; a 2xx says that it was accepted, not that it serves."""
-        location = reference_of(model)
-        yield from ask(
-            self._request("PATCH", body={"Resources": [{"Name": resource, "Location": location}]})
-        )
+        """
+        Put *model* into *resource*; a 2xx says that it was accepted, not that it serves.
+
+        Raises `UnexpectedAnswer` soon, and not after ten minutes, if the model will not do.
+        """
+        changed = {"Resources": [{"Name": resource, "Location": reference_of(model)}]}
+        yield from ask(self._request("PATCH", body=changed), blaming=_BLAME_THE_MODEL)
 
     def refresh(self) -> Conversation[None]:
         """Go back to the graph and the model of the experiment; 304 means nothing had changed."""

@@ -3,6 +3,7 @@
 import pytest
 
 from airflow_aml_retrain.client.keyring import Keyring
+from airflow_aml_retrain.client.masking import mask_renewed
 from airflow_aml_retrain.errors import NotConfigured
 from airflow_aml_retrain.wire.conversation import Conversation, Credential
 from airflow_aml_retrain.wire.secret import Secret
@@ -36,6 +37,15 @@ def test_a_renewed_key_is_the_one_that_is_used_from_then_on() -> None:
     rehearse(keyring.renewed(Credential.SERVICE_KEY), [])
 
     assert keyring.secret(Credential.SERVICE_KEY) == NEW
+
+
+def test_whoever_masks_keys_is_told_of_a_renewed_one() -> None:
+    keyring, masked = Keyring({}, {Credential.SERVICE_KEY: new_key}), list[str]()
+
+    mask_renewed(keyring, masked.append)
+    rehearse(keyring.renewed(Credential.SERVICE_KEY), [])
+
+    assert masked == ["new"]
 
 
 def test_a_key_that_cannot_be_looked_up_stays_as_it_is() -> None:

@@ -5,6 +5,7 @@ By schedule: the first month is promoted, the second is not, and both runs are g
 button: a person's run decides and promotes nothing, and survives a killed worker.
 """
 
+import json
 from datetime import UTC, date, datetime
 from io import StringIO
 from pathlib import Path
@@ -14,6 +15,10 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 from rich.console import Console
 
+from airflow_aml_retrain.client.backend import Backend
+from airflow_aml_retrain.client.blobs import BlobStore
+from airflow_aml_retrain.client.champion import ChampionStore
+from airflow_aml_retrain.client.studio import StudioSettings, connect
 from airflow_aml_retrain.demo import story
 from airflow_aml_retrain.demo.azurite import Azurite
 from airflow_aml_retrain.demo.census import census
@@ -21,14 +26,23 @@ from airflow_aml_retrain.demo.control import Emulator
 from airflow_aml_retrain.demo.live import LiveAirflow
 from airflow_aml_retrain.demo.outcome import DAG_ID, EVALUATE, PROMOTE, Outcome
 from airflow_aml_retrain.demo.screen import Screen
-from airflow_aml_retrain.demo.workspace import CensusWorkspace
+from airflow_aml_retrain.demo.workspace import PRODUCTION, SCORING, CensusWorkspace
+from airflow_aml_retrain.wire.conversation import Credential
+from airflow_aml_retrain.wire.secret import Secret
 
-DAG: Final = Path(__file__).parents[2] / "dags" / f"{DAG_ID}.py"
+RECORDS: Final = "aml-retrain/records"
+DAGS: Final = Path(__file__).parents[2] / "dags"
 
 
 def today() -> date:
     # The DAG's schedule is Airflow's, and Airflow goes by the real clock.
     return datetime.now(UTC).date()  # noqa: TID251 - see above
+
+
+def production(stage: story.Stage) -> Backend:
+    workspace = stage.workspace
+    settings = StudioSettings(workspace.url, workspace.workspace_id, Secret(workspace.token))
+    return connect(settings, SCORING, PRODUCTION)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +55,8 @@ def stage(
     dealt = census(today())
     workspace = CensusWorkspace.publish(emulator, dealt.published)
     story.connect(real_airflow.rest, workspace, azurite)
-    real_airflow.add_dag(DAG, DAG_ID)
+    real_airflow.add_dag(DAGS / f"{DAG_ID}.py", DAG_ID)
+    real_airflow.add_dag(DAGS / "rollback_endpoint.py", "unfreeze_endpoint")
     return story.Stage(real_airflow, emulator, workspace, blob_service, dealt)
 
 
@@ -104,3 +119,61 @@ def test_the_button_survives_a_killed_worker_trains_once_and_promotes_nothing_in
         if job["job_id"] not in ran and job["kind"] == "training" and job["started"]
     ]
     assert len(trained) == 1
+
+
+@pytest.mark.timeout(420)
+def test_a_person_rolls_back_which_freezes_promotions_until_a_person_releases_them(
+    stage: story.Stage, told: tuple[tuple[Outcome, Outcome], str]
+) -> None:
+    (good, _), _ = told
+    airflow, champions = stage.airflow, ChampionStore(BlobStore(stage.blobs), RECORDS)
+    airflow.rest.unpause("rollback_endpoint")
+    airflow.rest.unpause("unfreeze_endpoint")
+
+    back = airflow.rest.trigger("rollback_endpoint", why="complaints")
+    assert airflow.wait_for_run("rollback_endpoint", back, timeout=120) == "success"
+
+    endpoint = production(stage).uri
+    frozen = champions.read(endpoint).freeze
+    assert stage.endpoint().score == good.before.score
+    assert frozen is not None
+    assert (frozen.by, frozen.why) == ("admin", "complaints")
+
+    release = airflow.rest.trigger("unfreeze_endpoint")
+    assert airflow.wait_for_run("unfreeze_endpoint", release, timeout=120) == "success"
+    assert champions.read(endpoint).freeze is None
+
+
+@pytest.mark.timeout(420)
+def test_what_airflow_shows_of_a_promotion_holds_no_secret_and_names_the_decision(
+    stage: story.Stage, told: tuple[tuple[Outcome, Outcome], str]
+) -> None:
+    rest, azurite_key = stage.airflow.rest, stage.blobs.credential.account_key
+    run = rest.runs(DAG_ID)[0]["dag_run_id"]
+    key = production(stage).keyring.secret(Credential.SERVICE_KEY)
+    assert key is not None
+    secrets = [stage.workspace.token, azurite_key, key.reveal()]
+
+    tasks = rest.tasks(DAG_ID, run)
+    logs = [rest.log(DAG_ID, run, t["task_id"], 1) for t in tasks if t["map_index"] < 0]
+    shown = json.dumps([tasks, rest.xcoms(DAG_ID, run), logs, rest.asset_events()])
+
+    assert [event["extra"]["decision"] for event in rest.asset_events()]
+    assert [secret for secret in secrets if secret in shown] == []
+    assert "sig=" not in shown
+
+
+def test_the_test_button_asks_the_service(stage: story.Stage) -> None:
+    good = stage.airflow.rest.test_connection(
+        connection_id="trial", conn_type="aml_studio", **stage.workspace.connection
+    )
+    bad = stage.airflow.rest.test_connection(
+        connection_id="trial",
+        conn_type="aml_studio",
+        **{**stage.workspace.connection, "password": "wrong"},
+    )
+
+    assert good["status"], good
+    assert "Census" in good["message"]
+    assert not bad["status"]
+    assert "401" in bad["message"] or "refused" in bad["message"]

@@ -7,6 +7,7 @@ import pytest
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk._shared.secrets_masker import redact
 
+from airflow_aml_retrain.client.backend import Backend
 from airflow_aml_retrain.demo.control import Emulator, Json
 from airflow_aml_retrain.errors import BadInput, NoSuchName, NotConfigured
 from airflow_aml_retrain.hooks import service as service_hook
@@ -14,6 +15,7 @@ from airflow_aml_retrain.hooks import studio as studio_hook
 from airflow_aml_retrain.hooks.retrain import abackend_for, backend_for
 from airflow_aml_retrain.hooks.service import AmlServiceHook
 from airflow_aml_retrain.hooks.studio import AmlStudioHook
+from airflow_aml_retrain.wire.conversation import Credential
 from tests.hooks.conftest import Connect
 
 SERVICE_URL = "https://ussouthcentral.services.azureml.net/workspaces/w1/services/e1"
@@ -191,6 +193,46 @@ async def test_keys_that_a_trigger_looked_up_are_masked_too(
     await abackend_for(aml_studio, "Masked in triggers")
 
     assert redact(made["primary_key"]) == "***"
+
+
+def replaced(conn_id: str, name: str) -> None:
+    """Make the endpoint anew, which gives it another key, without anybody being told the key."""
+    with AmlStudioHook(conn_id).workspace() as manager:
+        service = manager.run(manager.workspace.service("Census"))
+        manager.run(manager.workspace.delete_endpoint(service, name))
+        manager.run(manager.workspace.create_endpoint(service, name))
+
+
+def key_of(backend: Backend) -> str:
+    secret = backend.keyring.secret(Credential.SERVICE_KEY)
+    assert secret
+    return secret.reveal()
+
+
+def test_a_key_that_was_read_anew_is_masked_too(aml_studio: str) -> None:
+    backend = AmlStudioHook(aml_studio).ensure_endpoint("Census", "renewed")
+    old = key_of(backend)
+    replaced(aml_studio, "renewed")
+
+    backend.run(backend.keyring.renewed(Credential.SERVICE_KEY))
+
+    assert key_of(backend) != old
+    assert redact(key_of(backend)) == "***"
+
+
+async def test_a_key_that_a_trigger_read_anew_is_masked_before_anything_else_is_asked(
+    aml_studio: str,
+) -> None:
+    AmlStudioHook(aml_studio).ensure_endpoint("Census", "renewed-in-triggers")
+    backend = await abackend_for(aml_studio, "Census", "renewed-in-triggers")
+    old = key_of(backend)
+    replaced(aml_studio, "renewed-in-triggers")
+
+    await backend.arun(backend.keyring.renewed(Credential.SERVICE_KEY))
+    await backend.arun(backend.verbs.serving())
+
+    assert key_of(backend) != old
+    assert redact(key_of(backend)) == "***"
 
 
 def test_an_endpoint_is_made_once_and_left_as_it_is(aml_studio: str) -> None:

@@ -2,22 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
-from airflow.sdk import DAG
 
 from airflow_aml_retrain.client.blobs import split_path
 from airflow_aml_retrain.client.champion import ChampionStore
 from airflow_aml_retrain.demo.airflow import Home
 from airflow_aml_retrain.gate.record import DecisionRecord
-from airflow_aml_retrain.journeys.retrain import retrain_and_promote
 from tests.operators.desk import Desk
-from tests.world import SCORING, TRAINING, World, answers, census_like
-
-POLICY = {"label": "income", "checks": [{"metric": "auc", "vs": "champion", "margin": 0.01}]}
-ROWS = [{"age": "60", "hours": "60", "sector": "private", "income": ">50K"}]
+from tests.operators.journey import ROWS, journey
+from tests.world import World, answers, census_like
 
 
 @pytest.fixture
@@ -25,29 +19,6 @@ def desk(world: World, container: str, airflow_home: Home) -> Iterator[Desk]:
     with Desk.laid(world, container) as desk:
         yield desk
     world.emulator.control.clear_faults()
-
-
-def journey(desk: Desk, **changes: Any) -> DAG:
-    dag_id, start = f"journey_{desk.container}", datetime(2026, 1, 1, tzinfo=UTC)
-    with DAG(dag_id, schedule=None, start_date=start) as dag:
-        retrain_and_promote(
-            **{
-                "source": f"{desk.container}/landing",
-                "label": "income",
-                "holdout_fraction": 0.4,
-                "training_service": TRAINING,
-                "service": SCORING,
-                "endpoint": desk.production,
-                "staging_endpoint": desk.staging,
-                "policy": POLICY,
-                "storage": desk.container,
-                "poll_interval": 0.1,
-                "propagation": 2.0,
-                "verify_timeout": 5.0,
-                **changes,
-            }
-        )
-    return dag
 
 
 def record(desk: Desk) -> DecisionRecord:

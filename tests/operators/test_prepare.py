@@ -16,14 +16,18 @@ from airflow_aml_retrain.hooks.storage import blob_store
 from airflow_aml_retrain.operators.prepare import PrepareDataOperator
 
 FEBRUARY = datetime(2024, 2, 1, tzinfo=UTC)
+MARCH = datetime(2024, 3, 1, tzinfo=UTC)
 
 
 def context(
-    run_id: str = "scheduled__2024-02-01T00:00:00+00:00", *, map_index: int = -1
+    run_id: str = "scheduled__2024-02-01T00:00:00+00:00",
+    *,
+    map_index: int = -1,
+    due: datetime = FEBRUARY,
 ) -> Context:
     """As much of a task's context as preparing data looks at."""
     task = SimpleNamespace(dag_id="d", task_id="prepare", run_id=run_id, map_index=map_index)
-    return cast("Context", {"ti": task, "dag_run": SimpleNamespace(run_after=FEBRUARY)})
+    return cast("Context", {"ti": task, "dag_run": SimpleNamespace(run_after=due)})
 
 
 def month(number: int, rows: int = 50) -> bytes:
@@ -77,9 +81,14 @@ def test_a_form_field_that_was_left_empty_is_no_cut_off(place: str, form: str | 
 
 
 def test_a_given_cut_off_counts(place: str) -> None:
-    made = operator(place, data_cutoff="2024-02-02").execute(context())
+    made = operator(place, data_cutoff="2024-02-02").execute(context(due=MARCH))
 
     assert (made["data_cutoff"], made["blobs"]) == ("2024-02-02T00:00:00+00:00", 2)
+
+
+@pytest.mark.parametrize("form", ["2024-02-01", "2024-02-01T01:00:00+01:00"])
+def test_a_given_cut_off_may_be_the_run_s_own_time(place: str, form: str) -> None:
+    assert operator(place, data_cutoff=form).execute(context())["blobs"] == 1
 
 
 @pytest.mark.parametrize("period", [timedelta(days=10), None])
@@ -88,7 +97,7 @@ def test_the_last_of_the_time_can_be_held_out(
 ) -> None:
     by_time = {"holdout_period": period} if period else {"holdout_since": "2024-02-01"}
 
-    made = operator(place, data_cutoff="2024-02-05", **by_time).execute(context())
+    made = operator(place, data_cutoff="2024-02-05", **by_time).execute(context(due=MARCH))
 
     assert {row[0] for row in rows(store, made["training"])} == {"1"}
     assert {row[0] for row in rows(store, made["holdout"])} == {"2"}
@@ -120,6 +129,7 @@ def test_a_retry_writes_over_its_own_and_runs_never_meet(store: BlobStore, place
         ({"holdout_key": "id", "holdout_period": timedelta(1)}, "in one way, not in 2"),
         ({"holdout_fraction": 1.0}, "holdout_fraction 1.0: expected a number above 0"),
         ({"data_cutoff": "yesterday"}, "data_cutoff 'yesterday': expected an ISO time"),
+        ({"data_cutoff": "2024-02-01T00:00:01"}, "expected a time up to 2024-02-01T00:00:00+00:00"),
         ({"holdout_since": "soon"}, "holdout_since 'soon': expected an ISO time"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_aml_retrain.errors import ServiceUnavailable, UnexpectedAnswer, WireError
-from airflow_aml_retrain.wire.conversation import SETTLING, Request, Response, ask
+from airflow_aml_retrain.wire.conversation import DOUBT, SETTLING, Request, Response, ask
 from tests.wire.rehearsal import answered, refused, rehearse
 
 URL = "https://region.services.azureml.net/workspaces/w/services/s/jobs"
@@ -193,6 +193,26 @@ def test_a_body_in_another_shape_is_shown_without_its_secrets() -> None:
 def test_a_body_that_is_no_json_is_an_error_that_shows_its_beginning() -> None:
     with pytest.raises(WireError, match="expected JSON, got '<html>"):
         Response(200, b"<html>" + b"x" * 10_000).json()
+
+
+@pytest.mark.parametrize(("code", "detail"), [("TheModel", "x"), ("InternalError", "TheModel")])
+def test_a_5xx_that_blames_what_was_sent_is_believed_after_a_moment(code: str, detail: str) -> None:
+    steps: list[str] = []
+    blaming = refused(500, code, "no", **{detail: "It is no model."})
+
+    with pytest.raises(UnexpectedAnswer, match="It is no model"):
+        rehearse(ask(POST, blaming=frozenset({"TheModel"})), [blaming] * 99, steps)
+
+    assert sum(float(step[6:]) for step in steps if step.startswith("pause")) == DOUBT
+
+
+def test_an_outage_is_waited_out_where_what_was_sent_could_be_blamed() -> None:
+    steps: list[str] = []
+    away, blaming = refused(500, "InternalError", "no"), refused(500, "TheModel", "no")
+
+    rehearse(ask(POST, blaming=frozenset({"TheModel"})), [blaming, *[away] * 12, answered()], steps)
+
+    assert sum(float(step[6:]) for step in steps if step.startswith("pause")) > DOUBT
 
 
 def test_patience_can_be_set_for_reads_and_writes() -> None:

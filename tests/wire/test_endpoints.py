@@ -160,6 +160,17 @@ def test_a_patch_names_the_resource_and_the_three_parts_of_the_location() -> Non
     }
 
 
+@pytest.mark.parametrize("detail", ["UpdateWebServiceResourceFailed", "InvalidWebServiceResources"])
+def test_a_model_that_will_not_do_is_not_sent_for_ten_minutes(detail: str) -> None:
+    steps: list[str] = []
+    no_model = refused(500, "InternalError", "no", **{detail: "e/m.ilearner is no model."})
+
+    with pytest.raises(UnexpectedAnswer, match=rf"\[{detail}: e/m.ilearner is no model\.\]"):
+        rehearse(EndpointVerbs(RETRAIN).patch(NAME, MODEL), [no_model] * 99, steps)
+
+    assert steps.count(f"PATCH {RETRAIN}") == 5
+
+
 @pytest.mark.parametrize("status", [200, 202, 304])
 def test_a_refresh_overwrites_and_may_find_nothing_changed(status: int) -> None:
     requests: list[Request] = []
