@@ -99,8 +99,7 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [_modules("sensors", "job")],
         "triggers": [_modules("triggers", "job")],
         "extra-links": [
-            f"airflow_aml_retrain.links.task.{link}"
-            for link in ("DecisionLink", "EndpointLink", "JobLink")
+            f"airflow_aml_retrain.links.task.{link}" for link in ("EndpointLink", "JobLink")
         ],
     }
 

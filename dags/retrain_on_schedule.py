@@ -11,15 +11,14 @@ the model in service on an audited hold-out, and **promoted** only if it is show
 | `submit`, `wait` | the batch job that retrains, awaited without a worker |
 | `stage` | puts the retrained model on an endpoint that serves nobody |
 | `score_champion`, `score_challenger` | both models over the same rows |
-| `evaluate` | the gate; its decision record is behind the button *Decision* |
+| `evaluate` | the gate; it returns the verdict and where the decision record lies |
 | `promote` | the new model into service, seen serving, or undone; skipped if it was not better |
 
 **Trigger** asks for a data cut-off, a policy, and whether to only decide (dry run).
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-import pendulum
 from airflow.sdk import DAG, Param
 
 from airflow_aml_retrain.journeys.retrain import retrain_and_promote
@@ -39,8 +38,7 @@ with DAG(
     description="Retrain the census model every month; promote it only if it is better",
     doc_md=__doc__,
     schedule="@monthly",
-    # Whenever it is first switched on, it catches up on the two months past.
-    start_date=pendulum.today("UTC").start_of("month").subtract(months=1),
+    start_date=datetime(2026, 10, 1, tzinfo=UTC),
     catchup=True,
     max_active_runs=1,
     default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},

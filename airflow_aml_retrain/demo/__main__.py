@@ -28,8 +28,8 @@ class Occupied(DemoFailed):
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     screen = Screen()
-    # A closed terminal and a polite `kill` end the demo as Ctrl-C does.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # A closed terminal and a polite `kill` end it as Ctrl-C does, which a shell may have disabled.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
         with _fresh(options.state) as state, Supervisor(state / "logs") as supervisor:

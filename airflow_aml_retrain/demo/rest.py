@@ -59,6 +59,9 @@ class Rest:
     def import_errors(self) -> list[Json]:
         return list(self.call("GET", "importErrors")["import_errors"])
 
+    def dag_warnings(self) -> list[Json]:
+        return list(self.call("GET", "dagWarnings")["dag_warnings"])
+
     def unpause(self, dag_id: str) -> None:
         self.call("PATCH", f"dags/{dag_id}", {"is_paused": False}, update_mask="is_paused")
 

@@ -16,6 +16,7 @@ from airflow_aml_retrain.demo.airflow import USER, Home, free_port
 from airflow_aml_retrain.demo.azurite import Azurite
 from airflow_aml_retrain.demo.census import Census, Month
 from airflow_aml_retrain.demo.control import Emulator
+from airflow_aml_retrain.demo.dated import dated
 from airflow_aml_retrain.demo.live import FINAL, LiveAirflow
 from airflow_aml_retrain.demo.outcome import (
     DAG_ID,
@@ -77,7 +78,9 @@ def set_up(
         workspace = CensusWorkspace.publish(emulator, census.published)
         say(f"trained on {_rows(census.published)} rows")
     screen.act("Airflow")
-    airflow = _airflow(screen, supervisor, state / "airflow", dags)
+    # A run is due on the first of the month, for what landed before.
+    here = dated(dags, state / "dags", census.good.cut_off)
+    airflow = _airflow(screen, supervisor, state / "airflow", here)
     with screen.step("Connections aml_studio_default and wasb_default"):
         connect(airflow.rest, workspace, azurite)
     blobs = BlobServiceClient.from_connection_string(azurite.connection_string)

@@ -38,12 +38,6 @@ class EndpointLink(RememberedLink):
     name = "Endpoint"
 
 
-class DecisionLink(RememberedLink):
-    """The decision record that the task wrote or acted on: its blob, without a token."""
-
-    name = "Decision"
-
-
 def persist(context: "Context", link: type[RememberedLink], url: str) -> None:
     """Leave *url* for the button *link* of the running task."""
     if _SECRET.search(url):

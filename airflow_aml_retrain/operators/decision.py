@@ -37,10 +37,8 @@ class Case:
     challenger: dict[str, str] = field(default_factory=dict)
 
 
-def decided(
-    operator: "EvaluateModelOperator", context: "Context"
-) -> tuple["DecisionRecord", str, str]:
-    """Judge, write the record, and return it with its place and its URL."""
+def decided(operator: "EvaluateModelOperator", context: "Context") -> tuple["DecisionRecord", str]:
+    """Judge, write the record, and return it with its place."""
     from airflow_aml_retrain.client.blobs import split_path
     from airflow_aml_retrain.gate.decision import invalid
     from airflow_aml_retrain.gate.record import DecisionRecord
@@ -61,7 +59,7 @@ def decided(
     folder = f"{operator.records.strip('/')}/decisions/{folder_of(context)}"
     container, path = split_path(f"{folder}-{sha256(data).hexdigest()[:12]}.json")
     store.write(container, path, data)
-    return record, f"{container}/{path}", store.location(container, path)
+    return record, f"{container}/{path}"
 
 
 def _policy(operator: "EvaluateModelOperator") -> "Policy":

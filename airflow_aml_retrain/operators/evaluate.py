@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_aml_retrain.links.task import DecisionLink, persist
 from airflow_aml_retrain.operators.score import ScoredData
 
 if TYPE_CHECKING:
@@ -72,7 +71,6 @@ class EvaluateModelOperator(BaseOperator):
         "wasb_conn_id",
     )
     template_fields_renderers = {"policy": "json", "candidate": "json"}  # noqa: RUF012 - Airflow's
-    operator_extra_links = (DecisionLink(),)
     ui_color = "#fff0f5"
 
     def __init__(
@@ -121,8 +119,7 @@ class EvaluateModelOperator(BaseOperator):
         from airflow_aml_retrain.gate.verdict import Verdict
         from airflow_aml_retrain.operators.decision import decided
 
-        record, place, page = decided(self, context)
-        persist(context, DecisionLink, page)
+        record, place = decided(self, context)
         outcome = Decided(verdict=record.verdict.value, headline=record.headline, decision=place)
         self.log.info("%s", record.headline)
         self.log.info("The decision record is %s", place)

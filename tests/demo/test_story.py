@@ -23,6 +23,7 @@ from airflow_aml_retrain.demo import story
 from airflow_aml_retrain.demo.azurite import Azurite
 from airflow_aml_retrain.demo.census import census
 from airflow_aml_retrain.demo.control import Emulator
+from airflow_aml_retrain.demo.dated import dated
 from airflow_aml_retrain.demo.live import LiveAirflow
 from airflow_aml_retrain.demo.outcome import DAG_ID, EVALUATE, PROMOTE, Outcome
 from airflow_aml_retrain.demo.screen import Screen
@@ -51,12 +52,14 @@ def stage(
     azurite: Azurite,
     emulator: Emulator,
     blob_service: BlobServiceClient,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> story.Stage:
     dealt = census(today())
+    dags = dated(DAGS, tmp_path_factory.mktemp("dated"), dealt.good.cut_off)
     workspace = CensusWorkspace.publish(emulator, dealt.published)
     story.connect(real_airflow.rest, workspace, azurite)
-    real_airflow.add_dag(DAGS / f"{DAG_ID}.py", DAG_ID)
-    real_airflow.add_dag(DAGS / "rollback_endpoint.py", "unfreeze_endpoint")
+    real_airflow.add_dag(dags / f"{DAG_ID}.py", DAG_ID)
+    real_airflow.add_dag(dags / "rollback_endpoint.py", "unfreeze_endpoint")
     return story.Stage(real_airflow, emulator, workspace, blob_service, dealt)
 
 
@@ -80,6 +83,10 @@ def test_the_scheduler_promotes_the_good_month_and_keeps_the_champion_after_the_
     assert good.departures("PROMOTE") == []
     assert corrupted.departures("REJECT") == []
     assert good.after == corrupted.before == corrupted.after
+
+
+def test_airflow_warns_of_nothing_in_the_example_dags(stage: story.Stage) -> None:
+    assert stage.airflow.rest.dag_warnings() == []
 
 
 @pytest.mark.timeout(420)

@@ -9,14 +9,13 @@ from airflow.sdk.types import TaskInstanceKey
 
 from airflow_aml_retrain.links.pages import endpoint_page, job_page
 from airflow_aml_retrain.links.task import (
-    DecisionLink,
     EndpointLink,
     JobLink,
     RememberedLink,
     persist,
 )
 
-LINKS: list[type[RememberedLink]] = [JobLink, EndpointLink, DecisionLink]
+LINKS: list[type[RememberedLink]] = [JobLink, EndpointLink]
 KEY = cast("TaskInstanceKey", None)
 
 
@@ -68,7 +67,7 @@ def test_there_is_no_link_before_the_operator_left_one(
 )
 def test_a_url_with_a_secret_never_becomes_a_link(url: str, pushed: Pushed) -> None:
     with pytest.raises(ValueError, match="would show a secret") as refused:
-        persist(context(pushed), DecisionLink, url)
+        persist(context(pushed), JobLink, url)
 
     assert not pushed
     assert "abc" not in str(refused.value)

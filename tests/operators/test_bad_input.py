@@ -90,11 +90,6 @@ NAMED: dict[str, tuple[dict[str, Any], str, str]] = {
         "stage",
         "no web service named 'Cansus'; the existing ones are: 'Census training', 'Census'",
     ),
-    "an unknown endpoint": (
-        {"endpoint": "prodution"},
-        "score_champion",
-        "no endpoint named 'prodution'; the existing ones are: ",
-    ),
 }
 
 
