@@ -27,8 +27,14 @@ def keep_scored(
     store.copy_from(choose_table(outputs, output), *split_path(place))
 
 
-def agreement(backend: Backend, store: BlobStore, data: str, scored: str, *, rows: int) -> Proof:
-    """Whether the endpoint answers the first *rows* of *data* as its batch job scored them."""
+def agreement(
+    backend: Backend, store: BlobStore, data: str, scored: str, *, rows: int, every: float
+) -> Proof:
+    """
+    Whether the endpoint answers the first *rows* of *data* as its batch job scored them.
+
+    It is looked at every *every* seconds, for as long as a model may take to reach both services.
+    """
     asked = first_rows(store, data, rows)
     answered = first_rows(store, scored, rows)
     probes = [
@@ -36,7 +42,7 @@ def agreement(backend: Backend, store: BlobStore, data: str, scored: str, *, row
     ]
     return backend.run(
         seen_serving(
-            backend.verbs, resource="", location="", probes=probes, every=2.0, within=_SPREADING
+            backend.verbs, resource="", location="", probes=probes, every=every, within=_SPREADING
         )
     )
 

@@ -162,7 +162,9 @@ class ScoreBatchOperator(BaseOperator):
         store = blob_store(self.wasb_conn_id)
         place = f"{self.destination.rstrip('/')}/{folder_of(context)}.csv"
         keep_scored(job.backend, report.job, store, place, output=self.output_name)
-        proof = agreement(job.backend, store, self.data, place, rows=_COMPARED)
+        proof = agreement(
+            job.backend, store, self.data, place, rows=_COMPARED, every=min(self.poll_interval, 1.0)
+        )
         if not proof.holds:
             job.memory.forget()
             msg = f"batch and request-response disagree, so the model is still spreading: {proof}"

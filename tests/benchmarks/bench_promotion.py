@@ -51,7 +51,7 @@ from airflow_aml_retrain.wire.conversation import pause
 from airflow_aml_retrain.wire.jobs import JobId, started, wait
 from airflow_aml_retrain.wire.secret import Secret
 
-ROUNDS: Final = 4
+ROUNDS: Final = 3
 PROPAGATION: Final = 2.0
 EVERY: Final = 0.2
 """Seconds between two looks; users look less often, and then wait longer."""
@@ -177,7 +177,7 @@ def scored(scene: Scene, endpoint: str) -> str:
         backend.run(started(backend.verbs, job))
         backend.run(wait(backend.verbs, job, every=EVERY)).require_success()
         keep_scored(backend, job, store, place, output=None)
-        if not agreement(backend, store, HOLDOUT, place, rows=20).holds:
+        if not agreement(backend, store, HOLDOUT, place, rows=20, every=1.0).holds:
             sys.exit("batch and request-response disagree")
     return place
 
