@@ -57,8 +57,8 @@ $(READY): requirements.lock setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	# uv is quicker by minutes; where it cannot reach a package index, pip may still know one.
 	{ $(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV) && \
-		$(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python \
-			-r requirements.lock; } || \
+		$(BIN)/uv pip install --quiet --system-certs --compile-bytecode \
+			--python $(BIN)/python -r requirements.lock; } || \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(HAS_NODE) || $(BIN)/python -m pip install --quiet --disable-pip-version-check $(NODE)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .

@@ -71,9 +71,7 @@ def managed_endpoint(
 
 def service_in(site: Site, workspace: str, service: str) -> Service:
     found = site.store.get(Service, service)
-    if found is None:
-        raise not_found("WebServiceNotFound")
-    if found.workspace_id != workspace:
+    if found is None or found.workspace_id != workspace:
         raise not_found("WebServiceIdNotFoundInWorkspace")
     return found
 

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from airflow_aml_retrain.emulator import control, data_plane, management, page
+from airflow_aml_retrain.emulator.answers import Json
 from airflow_aml_retrain.emulator.batch import Batch
 from airflow_aml_retrain.emulator.dispatch import Dispatcher
 from airflow_aml_retrain.emulator.endpoints import Endpoints
@@ -62,7 +62,12 @@ def create_app(
         trainer.close()
         store.close()
 
-    app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    app = FastAPI(
+        lifespan=lifespan,
+        openapi_url=None,
+        redirect_slashes=False,
+        default_response_class=Json,
+    )
     app.state.site = site
     app.state.batch = Batch(site, dispatcher)
     app.state.scorer = Scorer(site)
@@ -78,19 +83,19 @@ def create_app(
     return Front(app, app.state.faults, app.state.journal)
 
 
-async def _refused(_: Request, exc: Exception) -> JSONResponse:
+async def _refused(_: Request, exc: Exception) -> Json:
     if not isinstance(exc, Refusal):
         raise exc
-    return JSONResponse(exc.body, exc.status)
+    return Json(exc.body, exc.status)
 
 
-async def _storage_away(request: Request, _: Exception) -> JSONResponse:
+async def _storage_away(request: Request, _: Exception) -> Json:
     """Our own account does not answer: the service's own 503."""
     said = refusal(Answer("ServiceUnavailable", "NoMoreResources"))
     return await _refused(request, said)
 
 
-async def _unknown(request: Request, _: Exception) -> JSONResponse:
+async def _unknown(request: Request, _: Exception) -> Json:
     path = request.url.path
     line = f"{request.method} {path}"
     missing = [name for pattern, name in MISSING.items() if re.fullmatch(pattern, path)]
@@ -98,6 +103,6 @@ async def _unknown(request: Request, _: Exception) -> JSONResponse:
     return await _refused(request, said)
 
 
-async def _broken(request: Request, _: Exception) -> JSONResponse:
+async def _broken(request: Request, _: Exception) -> Json:
     """A fault of ours, which the log tells in full."""
     return await _refused(request, refusal(Answer("InternalError", "UnknownError")))

@@ -13,10 +13,10 @@ from email.utils import formatdate
 from pathlib import Path
 
 from airflow_aml_retrain.emulator.lifecycle import Event, Status, after
+from airflow_aml_retrain.emulator.models import Recipe
 from airflow_aml_retrain.emulator.records import Endpoint, Job, Kind, Service
 from airflow_aml_retrain.emulator.site import Site
 from airflow_aml_retrain.emulator.storage import ASSETS
-from airflow_aml_retrain.emulator.training import Recipe
 from airflow_aml_retrain.emulator.work import Failure, Order
 
 SEED = "Random seed"

@@ -12,13 +12,14 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 
+from airflow_aml_retrain.emulator import models
 from airflow_aml_retrain.emulator.access import named_endpoint
 from airflow_aml_retrain.emulator.messages import EndpointMessage, ResourceMessage
+from airflow_aml_retrain.emulator.models import NotAModel
 from airflow_aml_retrain.emulator.records import BlobReference, Endpoint, ModelVersion, Service
 from airflow_aml_retrain.emulator.refusals import Answer, Refusal, bad_argument, refusal
 from airflow_aml_retrain.emulator.site import Site
 from airflow_aml_retrain.emulator.storage import ASSETS, Unreadable
-from airflow_aml_retrain.emulator.training import NotAModel
 
 NEVER = 1e18
 """A time that does not come: a model that is in the location and never answers."""
@@ -142,7 +143,7 @@ class Endpoints:
             data = storage.read(reference)
             if len(data) > gaps.largest_model:
                 raise refusal(Answer("MemoryQuotaViolation"))
-            self._site.trainer.load(data)
+            models.load(data)
         except Unreadable as exc:
             text = f"The resource {reference.relative} could not be downloaded: {exc}."
             raise _said(gaps.unreadable_model, text) from exc

@@ -79,7 +79,8 @@ def refused(deed: Deed) -> Refusal:
     if known is None:
         return Refusal(status, code, deed.message or code, _detail(deed))
     said = refusal(Answer(code))
-    return Refusal(status, code, deed.message or said.message, _detail(deed))
+    message = said.message if deed.detail else deed.message or said.message
+    return Refusal(status, code, message, _detail(deed))
 
 
 def _detail(deed: Deed) -> tuple[dict[str, str], ...]:

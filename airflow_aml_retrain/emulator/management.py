@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import JSONResponse
 
 from airflow_aml_retrain.emulator import access, messages, publishing
+from airflow_aml_retrain.emulator.answers import Json
 from airflow_aml_retrain.emulator.endpoints import Endpoints
 from airflow_aml_retrain.emulator.front import DEED
 from airflow_aml_retrain.emulator.messages import EMPTY, Deed, EndpointMessage, RefreshMessage
@@ -59,7 +59,7 @@ def endpoint(request: Request, workspace: str, service: str, name: str) -> dict[
 
 
 @router.put("/{service}/endpoints/{name}")
-def create(request: Request, workspace: str, service: str, name: str, body: Body) -> JSONResponse:
+def create(request: Request, workspace: str, service: str, name: str, body: Body) -> Json:
     """Adding an endpoint needs the workspace's token; the answer holds its keys."""
     site = _site(request)
     access.workspace_by_token(site, request, workspace)
@@ -68,7 +68,7 @@ def create(request: Request, workspace: str, service: str, name: str, body: Body
     made = _endpoints(request).create(found, name, wanted)
     status = site.settings.gaps.write_status
     # An answer with a body cannot be a 204.
-    return JSONResponse(_endpoint_object(request, found, made), 200 if status == 204 else status)
+    return Json(_endpoint_object(request, found, made), 200 if status == 204 else status)
 
 
 @router.patch("/{service}/endpoints/{name}")
@@ -81,7 +81,7 @@ def patch(request: Request, workspace: str, service: str, name: str, body: Body)
         served = deed.ignore_patch != "served"
         found = _endpoints(request).patch(found, owner, wanted, served=served)
     if site.settings.gaps.patch_body == "endpoint":
-        return JSONResponse(_endpoint_object(request, owner, found))
+        return Json(_endpoint_object(request, owner, found))
     return Response(status_code=site.settings.gaps.write_status)
 
 
@@ -132,7 +132,8 @@ def _endpoint_object(request: Request, service: Service, found: Endpoint) -> dic
         "Version": _date(found.created),
         "PreventUpdate": found.prevent_update,
         "SampleDataEnabled": False,
-        "ExperimentLocation": f"{url}/Home/ViewWorkspaceCached/{service.workspace_id}",
+        # There is no experiment here.
+        "ExperimentLocation": None,
         "MaxConcurrentCalls": found.max_concurrent_calls,
         "DiagnosticsTraceLevel": found.diagnostics,
         "ThrottleLevel": found.throttle_level,

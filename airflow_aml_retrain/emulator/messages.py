@@ -132,11 +132,12 @@ class Deed(_Control):
     """
     What a fault does.
 
-    *status* answers with that status, and *code*, *detail*, *message*, *headers*; *drop* closes
-    the connection with no answer; with *after* the request is carried out first. *delay* is in
-    seconds. *fail_job* makes the job that is started fail with those details, *expire_sas* makes
-    a job's SAS tokens old ones, *ignore_patch* accepts a PATCH and changes nothing ("served": it
-    shows the new location and goes on to answer with the old model).
+    *status* answers with that status, and *code*, *detail*, *message* (the detail's if there is
+    one), *headers*; *drop* closes the connection with no answer; with *after* the request is
+    carried out first. *delay* is in seconds. *fail_job* makes the job that is started fail with
+    those details, *expire_sas* makes a job's SAS tokens old ones, *ignore_patch* accepts a PATCH
+    and changes nothing ("served": it shows the new location and goes on to answer with the old
+    model).
     """
 
     status: int | None = None

@@ -7,10 +7,11 @@ only for the columns. Both get a default endpoint.
 
 import uuid
 
-from airflow_aml_retrain.emulator import tables, training
+from airflow_aml_retrain.emulator import tables
 from airflow_aml_retrain.emulator.dispatch import SEED
 from airflow_aml_retrain.emulator.endpoints import new_key
 from airflow_aml_retrain.emulator.messages import Publication
+from airflow_aml_retrain.emulator.models import Recipe
 from airflow_aml_retrain.emulator.records import Endpoint, Kind, ModelVersion, Service, Workspace
 from airflow_aml_retrain.emulator.refusals import Refusal
 from airflow_aml_retrain.emulator.site import Site
@@ -88,7 +89,7 @@ def _parameters(wanted: Publication) -> dict[str, str | None]:
 
 
 def _model(site: Site, data: bytes, wanted: Publication) -> ModelVersion:
-    trained = site.trainer.learn(data, training.Recipe(wanted.task, wanted.label))
+    trained = site.trainer.learn(data, Recipe(wanted.task, wanted.label))
     asset = f"{uuid.uuid4().hex}.ilearner"
     place = site.storage.own(ASSETS, asset)
     site.storage.write(place, trained.model)

@@ -12,14 +12,14 @@ from contextlib import contextmanager
 
 from pydantic import TypeAdapter, ValidationError
 
-from airflow_aml_retrain.emulator import submission, tables
+from airflow_aml_retrain.emulator import models, submission, tables
 from airflow_aml_retrain.emulator.messages import Execution, Scalar, TableMessage
+from airflow_aml_retrain.emulator.models import Model
 from airflow_aml_retrain.emulator.records import Endpoint, Service
 from airflow_aml_retrain.emulator.refusals import Answer, bad_argument, not_emulated, refusal
 from airflow_aml_retrain.emulator.site import Site
 from airflow_aml_retrain.emulator.storage import ASSETS
 from airflow_aml_retrain.emulator.tables import BadData, Table
-from airflow_aml_retrain.emulator.training import Model
 
 _ROWS: TypeAdapter[list[dict[str, Scalar | None]]] = TypeAdapter(list[dict[str, Scalar | None]])
 _KEPT = 32
@@ -60,7 +60,7 @@ class Scorer:
                 self._models.move_to_end(asset)
                 return self._models[asset]
         data = self._site.storage.read(self._site.storage.own(ASSETS, asset))
-        model = self._site.trainer.load(data)
+        model = models.load(data)
         with self._lock:
             self._models[asset] = model
             while len(self._models) > _KEPT:

@@ -11,7 +11,7 @@ import uvicorn
 from airflow_aml_retrain.emulator.app import create_app
 from airflow_aml_retrain.emulator.front import Front
 from airflow_aml_retrain.emulator.settings import EmulatorSettings
-from airflow_aml_retrain.emulator.site import Clock
+from airflow_aml_retrain.emulator.site import Clock, Trainer
 from airflow_aml_retrain.emulator.storage import Storage
 from airflow_aml_retrain.emulator.store import Store
 from airflow_aml_retrain.emulator.tls import Certificate
@@ -20,15 +20,14 @@ from airflow_aml_retrain.emulator.workers import Workers
 _ALIVE = 5
 
 
-def furnish(settings: EmulatorSettings, clock: Clock = time.time) -> Front:
-    """The application with a real store, real workers and real storage."""
-    return create_app(
-        settings,
-        store=Store(settings.state / "emulator.sqlite"),
-        trainer=Workers(settings.workers),
-        storage=Storage(settings.storage),
-        clock=clock,
-    )
+def furnish(
+    settings: EmulatorSettings, clock: Clock = time.time, trainer: Trainer | None = None
+) -> Front:
+    """The application with a real store, real storage and, without a *trainer*, real workers."""
+    # What can be refused comes first: processes that were started would be left behind.
+    storage, store = Storage(settings.storage), Store(settings.state / "emulator.sqlite")
+    trainer = trainer or Workers(settings.workers)
+    return create_app(settings, store=store, trainer=trainer, storage=storage, clock=clock)
 
 
 def server(app: Front, certificate: Certificate | None = None) -> uvicorn.Server:
@@ -59,8 +58,14 @@ class Served:
     *url* is where.
     """
 
-    def __init__(self, settings: EmulatorSettings, *, clock: Clock = time.time) -> None:
-        self._server = server(furnish(settings, clock))
+    def __init__(
+        self,
+        settings: EmulatorSettings,
+        *,
+        clock: Clock = time.time,
+        trainer: Trainer | None = None,
+    ) -> None:
+        self._server = server(furnish(settings, clock, trainer))
         self._socket = listen("127.0.0.1", 0)
         self._thread = threading.Thread(target=self._serve, name="emulator", daemon=True)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"

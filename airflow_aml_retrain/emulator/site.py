@@ -7,12 +7,12 @@ from typing import Protocol
 
 from fastapi import Request
 
+from airflow_aml_retrain.emulator.models import Recipe, Trained
 from airflow_aml_retrain.emulator.records import Endpoint
 from airflow_aml_retrain.emulator.refusals import bad_argument
 from airflow_aml_retrain.emulator.settings import EmulatorSettings
 from airflow_aml_retrain.emulator.storage import Storage
 from airflow_aml_retrain.emulator.store import Store
-from airflow_aml_retrain.emulator.training import Model, Recipe, Trained
 from airflow_aml_retrain.emulator.work import Failure, Order
 
 Clock = Callable[[], float]
@@ -23,7 +23,6 @@ class Trainer(Protocol):
 
     def submit(self, order: Order, done: Callable[[Failure | None], None]) -> Future[object]: ...
     def learn(self, data: bytes, recipe: Recipe) -> Trained: ...
-    def load(self, data: bytes) -> Model: ...
     def close(self) -> None: ...
 
 

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import trustme
-
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
@@ -20,6 +18,8 @@ class Certificate:
         """The certificate in *folder*, made if there is none, so that a restart keeps its trust."""
         kept = cls(folder / "server.pem", folder / "server.key", folder / "authority.pem")
         if not kept.chain.exists():
+            import trustme
+
             folder.mkdir(parents=True, exist_ok=True)
             authority = trustme.CA()
             certificate = authority.issue_cert("localhost", "127.0.0.1", "::1", *hosts)

@@ -7,12 +7,12 @@ Law: nothing is written for a job whose *marker* file exists, because it was can
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_aml_retrain.emulator import tables, training
-from airflow_aml_retrain.emulator.records import BlobReference, Kind
+from airflow_aml_retrain.emulator import models, tables
+from airflow_aml_retrain.emulator.models import NotAModel, Recipe, Trained
+from airflow_aml_retrain.emulator.records import BlobReference, Kind, Task
 from airflow_aml_retrain.emulator.refusals import bad_argument
 from airflow_aml_retrain.emulator.storage import Storage, Unreadable
-from airflow_aml_retrain.emulator.tables import BadData
-from airflow_aml_retrain.emulator.training import Recipe, Trained
+from airflow_aml_retrain.emulator.tables import BadData, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,11 @@ class Failure:
     status: int = 400
 
 
+def get_ready() -> None:
+    """Load what training takes, before there is something to train."""
+    _trained(tables.parse(b"a,b\n1,1\n2,2\n"), Recipe(Task.REGRESSION, "b"))
+
+
 def perform(order: Order) -> Failure | None:
     """Do *order*; the failure is an answer too, so that it crosses processes as plain words."""
     storage = Storage(order.storage)
@@ -50,7 +55,7 @@ def perform(order: Order) -> Failure | None:
         results = _results(order, storage)
     except BadData as exc:
         return Failure(exc.code, exc.message)
-    except training.NotAModel as exc:
+    except NotAModel as exc:
         return Failure("ModelPackageInvalid", str(exc), "InternalError", 500)
     except Unreadable as exc:
         message = bad_argument("BlobNotFound", order.source.relative, exc).details[0]["message"]
@@ -60,15 +65,22 @@ def perform(order: Order) -> Failure | None:
 
 def learn(data: bytes, recipe: Recipe) -> Trained:
     """Train on the CSV in *data*."""
-    return training.train(tables.parse(data), recipe)
+    return _trained(tables.parse(data), recipe)
+
+
+def _trained(table: Table, recipe: Recipe) -> Trained:
+    # Here, so that the process that only sends orders never loads scikit-learn.
+    from airflow_aml_retrain.emulator import training
+
+    return training.train(table, recipe)
 
 
 def _results(order: Order, storage: Storage) -> tuple[bytes, ...]:
     table = tables.parse(storage.read(order.source), delimiter=_delimiter(order.source))
     if order.kind is Kind.TRAINING or order.model is None:
-        trained = training.train(table, order.recipe)
+        trained = _trained(table, order.recipe)
         return trained.model, trained.evaluation
-    scored = training.load(storage.read(order.model)).score(table)
+    scored = models.load(storage.read(order.model)).score(table)
     return (tables.render(scored, delimiter=_delimiter(order.outputs[0])),)
 
 

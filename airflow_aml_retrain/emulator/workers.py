@@ -14,8 +14,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import ParamSpec, TypeVar
 
-from airflow_aml_retrain.emulator import training, work
-from airflow_aml_retrain.emulator.training import Model, Recipe, Trained
+from airflow_aml_retrain.emulator import work
+from airflow_aml_retrain.emulator.models import Recipe, Trained
 from airflow_aml_retrain.emulator.work import Failure, Order
 
 P = ParamSpec("P")
@@ -38,7 +38,7 @@ class Workers:
         self._closed = False
         self._pool = _pool(count)
         # The processes are there, with their libraries, before the first job is.
-        self._pool.submit(os.getpid)
+        self._pool.submit(work.get_ready)
 
     def submit(self, order: Order, done: Callable[[Failure | None], None]) -> Future[object]:
         """Have *order* done; *done* is told how it ended, unless the future is cancelled."""
@@ -47,9 +47,6 @@ class Workers:
     def learn(self, data: bytes, recipe: Recipe) -> Trained:
         """Train now, in a worker, and wait for it."""
         return self._handed(work.learn, data, recipe).result()
-
-    def load(self, data: bytes) -> Model:
-        return training.load(data)
 
     def close(self) -> None:
         """Drop what waits, and end the processes without waiting for what they do."""

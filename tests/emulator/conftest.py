@@ -8,7 +8,7 @@ import pytest
 
 from airflow_aml_retrain.emulator.serving import Served
 from airflow_aml_retrain.emulator.settings import EmulatorSettings
-from tests.emulator.studio import HandClock, Studio
+from tests.emulator.studio import HandClock, Lent, Studio
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
@@ -24,15 +24,29 @@ def hand_clock() -> HandClock:
 
 
 @pytest.fixture(scope="session")
+def lent() -> Iterator[Lent]:
+    """Two workers for all emulators of these tests: each would take seconds to load its own."""
+    workers = Lent(2)
+    yield workers
+    workers.dismiss()
+
+
+@pytest.fixture(scope="session")
 def served(
-    azurite: "Azurite", hand_clock: HandClock, tmp_path_factory: pytest.TempPathFactory
+    # The workers first: they load while Azurite starts.
+    lent: Lent,
+    azurite: "Azurite",
+    hand_clock: HandClock,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Served]:
     settings = EmulatorSettings(
         storage=azurite.connection_string,
         state=tmp_path_factory.mktemp("studio"),
         propagation=PROPAGATION,
+        # Whoever starts a job finds it running, however quickly it was done.
+        polls_until_done=1,
     )
-    with Served(settings, clock=hand_clock) as served:
+    with Served(settings, clock=hand_clock, trainer=lent) as served:
         yield served
 
 

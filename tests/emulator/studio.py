@@ -11,6 +11,8 @@ from urllib.parse import parse_qs
 import requests
 from azure.storage.blob import BlobServiceClient
 
+from airflow_aml_retrain.emulator.workers import Workers
+
 Json = dict[str, Any]
 
 VERSION = "?api-version=2.0"
@@ -37,6 +39,16 @@ class HandClock:
 
     def __call__(self) -> float:
         return time.time() + self.ahead
+
+
+class Lent(Workers):
+    """Workers that stay when an emulator that they work for ends."""
+
+    def close(self) -> None:
+        """Nothing ends here."""
+
+    def dismiss(self) -> None:
+        super().close()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import requests
 from airflow_aml_retrain.emulator.refusals import Answer
 from airflow_aml_retrain.emulator.serving import Served
 from airflow_aml_retrain.emulator.settings import EmulatorSettings, Gaps
-from tests.emulator.studio import HandClock, Service, Studio, census, details
+from tests.emulator.studio import HandClock, Lent, Service, Studio, census, details
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
@@ -30,17 +30,22 @@ ROW = {"age": 30, "workclass": "Private", "hours": "40"}
 
 @pytest.fixture
 def start(
-    azurite: "Azurite", blob_service: "BlobServiceClient", container: str, state: Path
+    azurite: "Azurite",
+    blob_service: "BlobServiceClient",
+    container: str,
+    state: Path,
+    lent: Lent,
 ) -> Iterator[Start]:
-    """Starts an emulator on the same state; the one before is stopped."""
+    """Starts an emulator on the same state; the one before is stopped. Only *own* workers end."""
     with ExitStack() as running:
 
-        def start(**settings: Any) -> Studio:
+        def start(*, own: bool = False, **settings: Any) -> Studio:
             running.close()
-            wanted = {"workers": 1, "propagation": 0.0, **settings}
             storage = azurite.connection_string
-            served = Served(EmulatorSettings(storage=storage, state=state, **wanted))
-            running.enter_context(served)
+            wanted = EmulatorSettings(
+                storage=storage, state=state, workers=1, propagation=0.0, **settings
+            )
+            served = running.enter_context(Served(wanted, trainer=None if own else lent))
             return Studio(served.url, storage, container, blob_service, HandClock())
 
         yield start
@@ -99,7 +104,7 @@ def test_a_job_that_ran_when_the_emulator_was_killed_runs_again_and_leaves_no_or
         studio = Studio(url, azurite.connection_string, container, blob_service, HandClock())
         training = studio.publish("training")
         job = studio.submit(
-            training.api, training.key, {"Input": studio.put("big.csv", census(40_000))}
+            training.api, training.key, {"Input": studio.put("big.csv", census(20_000))}
         )
         studio.start(training.api, training.key, job)
         assert studio.poll(training.api, training.key, job)["StatusCode"] == "Running"
@@ -116,7 +121,7 @@ def test_a_job_that_ran_when_the_emulator_was_killed_runs_again_and_leaves_no_or
 
 
 def test_interrupted_jobs_may_fail_instead(start: Start) -> None:
-    studio = start()
+    studio = start(own=True)
     training = studio.publish("training")
     body = {"Input": studio.put("big.csv", census(40_000))}
     job = studio.submit(training.api, training.key, body)
@@ -131,17 +136,16 @@ def test_interrupted_jobs_may_fail_instead(start: Start) -> None:
 
 
 def test_a_worker_that_dies_is_replaced_and_its_job_done_once_more(start: Start) -> None:
-    studio = start()
+    others = set(psutil.Process().children(recursive=True))
+    studio = start(own=True)
     training = studio.publish("training")
-    body = {"Input": studio.put("big.csv", census(40_000))}
-    before = set(psutil.Process().children(recursive=True))
+    body = {"Input": studio.put("big.csv", census(10_000))}
     job = studio.submit(training.api, training.key, body)
-    studio.start(training.api, training.key, job)
+    studio.start(training.api, training.key, job).raise_for_status()
 
-    workers = [p for p in before if "spawn_main" in " ".join(p.cmdline())]
-    # Workers of other emulators in this process are replaced as well, so all may go.
-    for worker in workers:
-        worker.kill()
+    children = set(psutil.Process().children(recursive=True)) - others
+    [worker] = [each for each in children if "spawn_main" in " ".join(each.cmdline())]
+    worker.kill()
 
     assert studio.ended(training.api, training.key, job)["StatusCode"] == "Finished"
 
@@ -149,7 +153,7 @@ def test_a_worker_that_dies_is_replaced_and_its_job_done_once_more(start: Start)
 def test_so_many_jobs_run_at_a_time_and_the_others_wait_their_turn(start: Start) -> None:
     studio = start(jobs_at_a_time=2)
     training = studio.publish("training")
-    body = {"Input": studio.put("train.csv", census(20_000))}
+    body = {"Input": studio.put("train.csv", census(10_000))}
     jobs = [studio.submit(training.api, training.key, body) for _ in range(4)]
 
     for job in jobs:

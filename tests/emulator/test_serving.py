@@ -108,7 +108,7 @@ def test_a_certificate_is_kept_so_that_a_restart_keeps_its_trust(state: Path) ->
 
 def test_fifty_requests_a_second_are_answered_while_models_are_trained(studio: Studio) -> None:
     service = studio.publish("training")
-    body = {"Input": studio.put("big.csv", census(40_000))}
+    body = {"Input": studio.put("big.csv", census(15_000))}
     jobs = [studio.submit(service.api, service.key, body) for _ in range(4)]
     for job in jobs:
         studio.start(service.api, service.key, job)
