@@ -74,5 +74,7 @@ with DAG(
         data_cutoff="{{ params.data_cutoff }}",
         policy="{{ params.policy | tojson }}",
         dry_run="{{ params.dry_run }}",
-        poll_interval=2,
+        # The emulator trains in seconds. Much below this, Airflow 3.3.2 can resume a task before
+        # its scheduler has heard that the process which deferred it ended, and tries it again.
+        poll_interval=6,
     )
