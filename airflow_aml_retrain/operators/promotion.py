@@ -85,22 +85,9 @@ def promotion_for(operator: Any, backend: "Backend", store: "BlobStore") -> Any:
 
 def resource_of(backend: "Backend", name: str | None) -> str:
     """The updatable resource called *name*, or the only one there is."""
-    from airflow_aml_retrain.errors import NoSuchName, NotUpdatable
+    from airflow_aml_retrain.wire.endpoints import choose_resource
 
-    name = given(name)
-    names = tuple(backend.run(backend.verbs.serving()).models)
-    if not names:
-        msg = (
-            f"{backend.name} has no updatable resources, as every endpoint of a training web "
-            "service; name an endpoint of the predictive web service"
-        )
-        raise NotUpdatable(msg)
-    if name is None and len(names) > 1:
-        msg = f"{backend.name} has several updatable resources; name one of {names!a}"
-        raise BadInput(msg)
-    if name is not None and name not in names:
-        raise NoSuchName(kind="resource", given=name, existing=names)
-    return name or names[0]
+    return choose_resource(backend.run(backend.verbs.serving()), given(name))
 
 
 def tell_assets(operator: Any, context: "Context", outcome: dict[str, Any]) -> None:
