@@ -13,6 +13,8 @@ Everything that can go wrong, as one tree.
   x DeadlineExceeded
   x JobFailed
     + JobCancelled
+  x ModelsFailed
+  x UpdateFailed
   x LeaseHeld
   x PromotionRefused
     + PromotionFrozen
@@ -25,7 +27,7 @@ A message names what was asked, what was expected, what came and, where a person
 what to do. No message holds a key, a token or a SAS.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class RetrainError(Exception):
@@ -140,6 +142,37 @@ class JobCancelled(JobFailed):
 
     def __init__(self, job: str, details: str = "") -> None:
         super().__init__(job, details or "it was cancelled")
+
+
+class ModelsFailed(RetrainError):
+    """
+    Of several models more were not retrained than may be. *failures* says why, by model.
+
+    What became of each is in the result of the task.
+    """
+
+    def __init__(self, failures: Mapping[str, str], of: int) -> None:
+        self.failures = dict(failures)
+        self.of = of
+        first, why = next(iter(self.failures.items()))
+        super().__init__(
+            f"{len(self.failures)} of {of} models were not retrained, among them {first}: {why}"
+        )
+
+
+class UpdateFailed(RetrainError):
+    """
+    The service accepted a change of a definition, and then said that it failed.
+
+    *code* and *reason* are the service's own, empty where it gave none.
+    """
+
+    def __init__(self, what: str, code: str = "", reason: str = "") -> None:
+        self.what = what
+        self.code = code
+        self.reason = reason
+        said = ": ".join(part for part in (code, reason) if part) or "the service gave no reason"
+        super().__init__(f"the update of {what} failed: {said}")
 
 
 class LeaseHeld(RetrainError):

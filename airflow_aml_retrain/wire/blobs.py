@@ -5,12 +5,25 @@ Law: a SAS token becomes a `Secret` while it is parsed and is passed through unc
 decoding and encoding it again breaks its signature.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, unquote, urlsplit
 
-from airflow_aml_retrain.errors import BadInput, NoSuchName, WireError
+from airflow_aml_retrain.errors import (
+    BadInput,
+    NoSuchName,
+    NotUpdatable,
+    PromotionRefused,
+    WireError,
+)
 from airflow_aml_retrain.wire.secret import Secret
 from airflow_aml_retrain.wire.shapes import shape_of
+
+# Azurite and the older emulator write the account into the path: their host is an address or has
+# no domain at all.
+_ACCOUNT_IN_PATH: Final = re.compile(r"\[.*\]|[0-9.]+|[^.]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +56,12 @@ class Serving:
     """
     What an endpoint says that it serves: for each updatable resource, where its model lies.
 
-    Empty *models* means that nothing can be updated: the endpoint of a training service.
+    Empty *models* means that nothing can be updated: the endpoint of a training service. *others*
+    tells, for a message, what else the service is made of and what cannot be a trained model.
     """
 
     models: Mapping[str, ModelBlob]
+    others: tuple[str, ...] = ()
 
 
 def blob_of(said: object) -> ModelBlob:
@@ -71,6 +86,34 @@ def blob_of(said: object) -> ModelBlob:
         relative=relative.lstrip("/"),
         sas=Secret(sas if sas.startswith("?") else f"?{sas}") if sas else None,
     )
+
+
+def blob_at(uri: str) -> ModelBlob:
+    """
+    Read the one URL by which a definition names a blob; a query is its token.
+
+    A URL is escaped, while a blob reference is not: see `url_of`.
+    """
+    parts = urlsplit(uri)
+    path = unquote(parts.path.lstrip("/"))
+    account = ""
+    if "/" in path and _ACCOUNT_IN_PATH.fullmatch(parts.hostname or ""):
+        account, _, path = path.partition("/")
+    if not parts.scheme or not path:
+        msg = f"expected the URL of a blob, got {len(uri)} characters that are none"
+        raise WireError(msg)
+    return ModelBlob(
+        base=f"{parts.scheme}://{parts.netloc}/" + (account and f"{account}/"),
+        relative=path,
+        sas=Secret(f"?{parts.query}") if parts.query else None,
+    )
+
+
+def url_of(location: str) -> str:
+    """The URL of the blob at *location*, as `ModelBlob` has it: its names may hold anything."""
+    parts = urlsplit(location)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    return origin + quote(location.removeprefix(origin), safe="/")
 
 
 def reference_of(blob: ModelBlob) -> dict[str, object]:
@@ -99,3 +142,51 @@ def choose_model(outputs: Mapping[str, ModelBlob], name: str | None = None) -> M
         msg = f"expected one .ilearner among the job's outputs, got {len(models)}; name it: {names}"
         raise BadInput(msg)
     return outputs[models[0]]
+
+
+def require_unchanged(
+    serving: Serving, resource: str, expected: Collection[str] | None, what: str
+) -> None:
+    """Raise `PromotionRefused` unless the model of *resource* lies at one of *expected*."""
+    here = serving.models[resource].location
+    if expected is not None and here not in expected:
+        msg = (
+            f"{what} was changed meanwhile: it serves {here}, not {' or '.join(sorted(expected))}, "
+            "and nothing of that is overwritten; evaluate again"
+        )
+        raise PromotionRefused(msg)
+
+
+def choose_resource(serving: Serving, name: str | None = None) -> str:
+    """
+    Return the updatable resource called *name*, or the only one.
+
+    Among several it is the only one whose model is an `.ilearner`. Raises `NotUpdatable` when
+    there is none, `NoSuchName` for a name that is not in the service's own list, `BadInput` when
+    one must be named.
+    """
+    names = tuple(serving.models)
+    if not names:
+        raise _nothing_to_update(serving)
+    if name is not None:
+        if name not in names:
+            raise NoSuchName(kind="resource", given=name, existing=names)
+        return name
+    models = [key for key, blob in serving.models.items() if blob.is_model]
+    likely = models if len(models) == 1 else names
+    if len(likely) > 1:
+        msg = f"expected one updatable resource, got {len(likely)}; name one of {names!a}"
+        raise BadInput(msg + _told(serving))
+    return likely[0]
+
+
+def _nothing_to_update(serving: Serving) -> NotUpdatable:
+    msg = (
+        "the endpoint has no updatable resources, like every endpoint of a training web "
+        "service; use an endpoint of the predictive web service"
+    )
+    return NotUpdatable(msg + _told(serving))
+
+
+def _told(serving: Serving) -> str:
+    return f" (what else there is: {'; '.join(serving.others)})" if serving.others else ""

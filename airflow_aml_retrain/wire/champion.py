@@ -4,7 +4,8 @@ The champion record of an endpoint: what serves, what served before, and a chang
 Law: a change of what serves is written down as *pending*, with what served before it, before
 anything is touched; whoever reads a record with a pending change settles that first, by looking
 at what serves. An older candidate never replaces a newer champion; *older* means an earlier
-data cut-off, then an earlier run.
+data cut-off, then an earlier run. The anchor, against which slow decay is noticed, is the last
+model that a person approved, else the first champion.
 """
 
 import json
@@ -26,8 +27,10 @@ class Model:
     *location* is what the endpoint's read-back says when this model serves (a URL without a
     token); *archive* ("container/path") is the copy in storage of the user's own and *sha256*
     its hash; *probes* ("container/path") are rows with the answers this model gives to them.
-    *job* is the reference of the job that trained it. Times are ISO 8601. An empty string
-    stands for what is not known, as for a model that served before we came.
+    *definition* is where the definition is kept that it served in, if an update replaced it.
+    *job* is the reference of the job that trained it, *approved_by* the person who let it into
+    service. Times are ISO 8601. An empty string stands for what is not known, as for a model that
+    served before we came.
     """
 
     location: str
@@ -39,6 +42,8 @@ class Model:
     data_cutoff: str = ""
     run_after: str = ""
     promoted_at: str = ""
+    definition: str = ""
+    approved_by: str = ""
 
     @property
     def age(self) -> tuple[datetime, datetime]:
@@ -48,12 +53,23 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """A change that was begun: *candidate* was to replace *before*. *owner* names the task."""
+    """
+    A change that was begun: *candidate* was to replace *before*.
+
+    *owner* names the run, *operation* (a URL) what the service does behind its acceptance. Until
+    *until* the owner is at work on it, perhaps without a worker, and nobody else touches it.
+    """
 
     candidate: Model
     before: Model
     owner: str
     since: str
+    operation: str = ""
+    until: str = ""
+
+    def is_kept_from(self, owner: str, now: datetime) -> bool:
+        """Whether it is another's than *owner*'s, who is still at work on it."""
+        return bool(self.until) and self.owner != owner and now < _moment(self.until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,17 +119,29 @@ class ChampionRecord:
         pending = Pending(candidate=candidate, before=before, owner=owner, since=at)
         return replace(self, pending=pending)
 
+    def under_way(self, operation: str, *, until: str) -> "ChampionRecord":
+        """The pending change was accepted, and goes on as *operation*."""
+        if not self.pending:
+            msg = "there is no pending change that could be under way"
+            raise ValueError(msg)
+        return replace(self, pending=replace(self.pending, operation=operation, until=until))
+
+    def untouched(self) -> "ChampionRecord":
+        """The pending change was refused before anything was sent."""
+        return replace(self, pending=None)
+
     def completed(self, *, at: str) -> "ChampionRecord":
         """The pending change was seen serving."""
         if not self.pending:
             msg = "there is no pending change to complete"
             raise ValueError(msg)
         before = self.pending.before
+        champion = replace(self.pending.candidate, promoted_at=at)
         return replace(
             self,
-            champion=replace(self.pending.candidate, promoted_at=at),
+            champion=champion,
             previous=before,
-            anchor=self.anchor or before,
+            anchor=self._anchor_after(champion, before),
             pending=None,
         )
 
@@ -127,6 +155,16 @@ class ChampionRecord:
     def foreign(self, location: str) -> "ChampionRecord":
         """Somebody else's model, at *location*, serves; what we knew of the champion is void."""
         return replace(self, champion=Model(location=location), pending=None)
+
+    def _anchor_after(self, champion: Model, before: Model) -> Model:
+        """The anchor once *champion* has replaced *before*."""
+        if champion.approved_by:
+            return champion
+        anchor, target = self.anchor or before, self.freeze and self.freeze.target
+        # Whoever puts an earlier model back takes back the approval of the one that served.
+        if target and (target.location, before.location) == (champion.location, anchor.location):
+            return champion
+        return anchor
 
     def to_json(self) -> bytes:
         return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1, sort_keys=True).encode()
@@ -171,7 +209,12 @@ def _pending(said: Mapping[str, object]) -> Pending:
         msg = "a pending change names no models"
         raise ValueError(msg)
     return Pending(
-        candidate=candidate, before=before, owner=str(said["owner"]), since=str(said["since"])
+        candidate=candidate,
+        before=before,
+        owner=str(said["owner"]),
+        since=str(said["since"]),
+        operation=str(said.get("operation", "")),
+        until=str(said.get("until", "")),
     )
 
 

@@ -6,26 +6,24 @@ step with its experiment, and the endpoint of a training service has nothing to 
 are refused with what to do instead.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
 from airflow_aml_retrain.errors import BadInput, NotUpdatable, UnexpectedAnswer
-from airflow_aml_retrain.wire.bes import BatchExecution
-from airflow_aml_retrain.wire.blobs import ModelBlob, Serving
+from airflow_aml_retrain.wire.blobs import ModelBlob, Serving, choose_resource, require_unchanged
 from airflow_aml_retrain.wire.conversation import Conversation, Credential
-from airflow_aml_retrain.wire.endpoints import EndpointVerbs, choose_resource
-from airflow_aml_retrain.wire.jobs import JobId, JobReport
+from airflow_aml_retrain.wire.endpoints import EndpointVerbs
 from airflow_aml_retrain.wire.references import endpoint_path
-from airflow_aml_retrain.wire.rrs import Format, RequestResponse
-from airflow_aml_retrain.wire.verbs import Row
+from airflow_aml_retrain.wire.rrs import Format
+from airflow_aml_retrain.wire.service import ServiceVerbs
 
 _DEFAULT_NAME: Final = "default"
 _MAY_NOT_READ: Final = frozenset({401, 403})
 
 
 @dataclass(frozen=True, slots=True)
-class ClassicVerbs:
+class ClassicVerbs(ServiceVerbs):
     """
     Spoken to one endpoint of a classic web service.
 
@@ -43,36 +41,19 @@ class ClassicVerbs:
     format: Format = Format.TABLE
     settling: float = 0.0
 
-    def submit(
-        self, inputs: Mapping[str, ModelBlob], parameters: Mapping[str, str]
-    ) -> Conversation[JobId]:
-        """Create a job over *inputs* (input name to blob). It does not run until `start`."""
-        return (yield from self._batch.submit(inputs, parameters))
-
-    def start(self, job: JobId) -> Conversation[None]:
-        yield from self._batch.start(job)
-
-    def poll(self, job: JobId) -> Conversation[JobReport]:
-        return (yield from self._batch.poll(job))
-
-    def cancel(self, job: JobId) -> Conversation[None]:
-        yield from self._batch.cancel(job)
-
-    def outputs(self, job: JobId) -> Conversation[Mapping[str, ModelBlob]]:
-        """Ask for the results of a job that succeeded, each with a fresh token."""
-        return (yield from self._batch.outputs(job))
-
-    def score(self, rows: Sequence[Row]) -> Conversation[list[dict[str, str]]]:
-        """Ask the endpoint about *rows*; one answered row for each, in the same order."""
-        service = RequestResponse(
-            self.api_url, self.input_name, self.output_name, self.format, self.settling
-        )
-        return (yield from service.score(rows))
+    @property
+    def lag(self) -> float:
+        """A PATCH that was accepted is read back at once."""
+        return 0.0
 
     def serving(self) -> Conversation[Serving]:
         """Ask what the endpoint serves; an endpoint's own key may not be allowed to (401)."""
         endpoint = yield from self._endpoint.read(settling=self.settling)
         return Serving(endpoint.models)
+
+    def resources(self) -> Conversation[Serving]:
+        """Ask what can be updated, which is what the endpoint serves."""
+        return (yield from self.serving())
 
     def published(self) -> Conversation[Serving]:
         """
@@ -89,26 +70,37 @@ class ClassicVerbs:
             return Serving({})
         return Serving(endpoint.models)
 
-    def publish(self, model: ModelBlob, resource: str | None = None) -> Conversation[None]:
+    def publish(
+        self,
+        model: ModelBlob,
+        resource: str | None = None,
+        *,
+        instead_of: Collection[str] | None = None,
+    ) -> Conversation[str]:
         """
         Put *model* into *resource* (None: the only updatable one).
 
-        Raises `NotUpdatable` for the default endpoint and for one without resources,
-        `NoSuchName` for a resource that the endpoint does not have.
+        Returns nothing to follow: the service says no more than that it accepted. Raises
+        `NotUpdatable` for the default endpoint and for one without resources, `NoSuchName`
+        for a resource that the endpoint does not have.
         """
         if not model.is_model:
             msg = f"expected a trained model (.ilearner), got {model.location}"
             raise BadInput(msg)
-        target = yield from self._target(resource)
+        target = yield from self._target(resource, instead_of)
         yield from self._endpoint.patch(target, model)
+        return ""
+
+    def followed(
+        self, operation: str, *, resource: str, location: str, every: float
+    ) -> Conversation[str]:
+        """Nothing is under way once a PATCH was accepted, but the spreading of the model."""
+        yield from ()
+        return ""
 
     def restore(self) -> Conversation[None]:
         """Go back to the model that the endpoint was published with."""
         yield from self._endpoint.refresh()
-
-    @property
-    def _batch(self) -> BatchExecution:
-        return BatchExecution(self.api_url, self.settling)
 
     @property
     def _endpoint(self) -> EndpointVerbs:
@@ -117,7 +109,9 @@ class ClassicVerbs:
             raise NotUpdatable(msg)
         return EndpointVerbs(self.endpoint_url, self.endpoint_credential)
 
-    def _target(self, resource: str | None) -> Conversation[str]:
+    def _target(
+        self, resource: str | None, instead_of: Collection[str] | None
+    ) -> Conversation[str]:
         """Name the resource to update, after making sure that the endpoint takes a model."""
         try:
             endpoint = yield from self._endpoint.read(settling=self.settling)
@@ -126,7 +120,9 @@ class ClassicVerbs:
             if exc.status not in _MAY_NOT_READ:
                 raise
             return self._unread_target(resource, exc)
-        target = choose_resource(Serving(endpoint.models), resource)
+        serving = Serving(endpoint.models)
+        target = choose_resource(serving, resource)
+        require_unchanged(serving, target, instead_of, f"endpoint {endpoint.name!a}")
         if endpoint.name == endpoint_path(default.url)[2]:
             raise _kept_in_step(endpoint.name)
         return target

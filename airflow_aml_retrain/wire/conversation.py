@@ -104,9 +104,14 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait this many seconds; the driver spreads them a little so that a crowd does not march."""
+    """
+    Wait this many seconds, or longer by up to the part *spread* of them.
+
+    The driver chooses, so that a crowd does not march.
+    """
 
     seconds: float
+    spread: float = 0.1
 
 
 Conversation = Generator[Request | Pause, Response | None, T]

@@ -10,14 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from airflow_aml_retrain.errors import (
-    BadInput,
-    NoSuchName,
-    NotUpdatable,
-    UnexpectedAnswer,
-    WireError,
-)
-from airflow_aml_retrain.wire.blobs import ModelBlob, Serving, blob_of, reference_of
+from airflow_aml_retrain.errors import BadInput, NoSuchName, UnexpectedAnswer, WireError
+from airflow_aml_retrain.wire.blobs import ModelBlob, blob_of, reference_of
 from airflow_aml_retrain.wire.conversation import SETTLING, Conversation, Credential, Request, ask
 from airflow_aml_retrain.wire.references import api_url_of, segment
 from airflow_aml_retrain.wire.secret import Secret
@@ -195,29 +189,6 @@ class Workspace:
 
     def _get(self, path: str) -> Request:
         return Request("GET", self.url + path, credential=Credential.WORKSPACE_TOKEN)
-
-
-def choose_resource(serving: Serving, name: str | None = None) -> str:
-    """
-    Return the updatable resource called *name*, or the only one.
-
-    Raises `NotUpdatable` when there is none, `NoSuchName` for a name that is not in the service's
-    own list, `BadInput` when one must be named.
-    """
-    names = tuple(serving.models)
-    if not names:
-        msg = (
-            "the endpoint has no updatable resources, like every endpoint of a training web "
-            "service; use an endpoint of the predictive web service"
-        )
-        raise NotUpdatable(msg)
-    if name is None and len(names) > 1:
-        msg = f"expected one updatable resource, got {len(names)}; name one of {names!a}"
-        raise BadInput(msg)
-    wanted = names[0] if name is None else name
-    if wanted not in names:
-        raise NoSuchName(kind="resource", given=wanted, existing=names)
-    return wanted
 
 
 def _list(said: object, of_what: str) -> Sequence[object]:

@@ -21,7 +21,14 @@ _SERVICE: Final = re.compile(
 _ENDPOINT: Final = re.compile(
     r"(?P<own>(?:/[^/]+)*?/workspaces/[^/]+/webservices/[^/]+/endpoints/[^/]+?)(?:/refresh)?[/.]*"
 )
+_RESOURCE: Final = re.compile(
+    r"/subscriptions/([^/]+)/resourceGroups/([^/]+)"
+    r"/providers/Microsoft\.MachineLearning/webServices/([^/]+?)[/.]*",
+    re.IGNORECASE,
+)
 _JOB: Final = re.compile(r"[0-9A-Za-z_-]{1,128}")
+# What parsers of URLs read differently, so that a check of one says nothing of another.
+_AMBIGUOUS: Final = re.compile(r"[\s\\@\x00-\x1f\x7f]")
 
 # Microsoft's own PowerShell client holds this table: South Central US has no prefix.
 _MANAGEMENT: Final = {
@@ -63,6 +70,36 @@ def management_url_of(region: str) -> str:
         msg = f"expected a region of {', '.join(_MANAGEMENT)} or a management URL, got {region!r}"
         raise NotConfigured(msg)
     return url
+
+
+def resource_path(written: str) -> tuple[str, str, str]:
+    """Return subscription, group and name of a new web service, from its id or update URL."""
+    found = _RESOURCE.fullmatch(urlsplit(written.strip()).path)
+    if found is None:
+        msg = (
+            "expected /subscriptions/ID/resourceGroups/NAME/providers/Microsoft.MachineLearning/"
+            f"webServices/NAME, got {written.partition('?')[0]!r}"
+        )
+        raise BadInput(msg)
+    subscription, group, name = map(unquote, found.groups())
+    return subscription, group, name
+
+
+def is_within(url: str, owner: str) -> bool:
+    """
+    Tell whether what may be sent to *owner* may be sent to *url*.
+
+    It may be on the same host or a sub-domain of it, with the same scheme and port.
+    """
+    if _AMBIGUOUS.search(url):
+        return False
+    here, there = urlsplit(url), urlsplit(owner)
+    try:
+        same = (here.scheme, here.port) == (there.scheme, there.port)
+    except ValueError:
+        return False
+    host, home = here.hostname or "", there.hostname or ""
+    return same and bool(home) and (host == home or host.endswith(f".{home}"))
 
 
 def segment(name: str) -> str:

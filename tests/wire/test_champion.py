@@ -24,7 +24,17 @@ texts = st.text(max_size=20)
 models = st.builds(
     Model,
     **dict.fromkeys(
-        ("location", "job", "archive", "sha256", "probes", "decision", "data_cutoff", "run_after"),
+        (
+            "location",
+            "job",
+            "archive",
+            "sha256",
+            "probes",
+            "decision",
+            "data_cutoff",
+            "run_after",
+            "approved_by",
+        ),
         texts,
     ),
 )
@@ -53,6 +63,15 @@ def test_a_record_of_another_version_is_refused_not_guessed_at() -> None:
         from_json(json.dumps({**data, "schema": "aml-retrain.champion/9"}).encode())
 
 
+def test_a_record_from_before_there_were_approvals_is_read() -> None:
+    record = ChampionRecord(endpoint=ENDPOINT, champion=NEW, anchor=OLD)
+    data = json.loads(record.to_json())
+    for model in (data["champion"], data["anchor"]):
+        del model["approved_by"]
+
+    assert from_json(json.dumps(data).encode()) == record
+
+
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"schema": "aml-retrain.champion/1"}'])
 def test_what_is_no_record_is_an_error(data: bytes) -> None:
     with pytest.raises(BadInput):
@@ -67,6 +86,39 @@ def test_a_completed_change_remembers_what_served_before_and_the_first_as_anchor
     assert done.champion == replace(NEW, promoted_at="later")
     assert done.previous == done.anchor == OLD
     assert done.pending is None
+
+
+def test_the_anchor_is_the_last_model_that_a_person_approved() -> None:
+    record = ChampionRecord(endpoint=ENDPOINT, champion=OLD, anchor=OLD)
+    approved = replace(NEW, approved_by="ada")
+    later = replace(NEW, location="https://a/later.ilearner")
+
+    let_in = record.begun(approved, OLD, owner="run", at="now").completed(at="then")
+    after = let_in.begun(later, approved, owner="run", at="now").completed(at="then")
+
+    assert let_in.anchor == let_in.champion
+    assert after.champion == replace(later, promoted_at="then")
+    assert after.anchor == let_in.champion
+
+
+def test_whoever_puts_a_model_back_takes_back_the_approval_of_the_one_after_it() -> None:
+    approved = replace(NEW, approved_by="ada")
+    freeze = Freeze(by="bob", at="noon", why="complaints", target=OLD)
+    record = ChampionRecord(endpoint=ENDPOINT, champion=approved, anchor=approved, freeze=freeze)
+
+    back = record.begun(OLD, approved, owner="run", at="now").completed(at="then")
+
+    assert back.anchor == back.champion == replace(OLD, promoted_at="then")
+
+
+def test_putting_a_model_back_leaves_an_older_anchor_alone() -> None:
+    oldest = Model(location="https://a/oldest.ilearner")
+    freeze = Freeze(by="bob", at="noon", why="complaints", target=OLD)
+    record = ChampionRecord(endpoint=ENDPOINT, champion=NEW, anchor=oldest, freeze=freeze)
+
+    back = record.begun(OLD, NEW, owner="run", at="now").completed(at="then")
+
+    assert back.anchor == oldest
 
 
 def test_an_undone_change_leaves_what_served_before() -> None:
