@@ -1,14 +1,13 @@
 """
-Cells of a CSV column turned into numbers or classes, block by block.
+Cells of a column turned into numbers or texts, block by block, whatever type the file gave them.
 
 Law: the first block with a cell that will not do is refused, with the rows, counted from 1, and
-with what stands in the first of them.
+with what stands in the first of them. A cell that is empty is *missing*, and whether that may be
+is for who reads to say.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from math import isfinite
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -18,106 +17,107 @@ from numpy.typing import NDArray
 
 from airflow_aml_retrain.errors import GateError
 
-_NUMBER: Final = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-_DECIMAL_COMMA: Final = re.compile(r"[-+]?\d+,\d+")
+# Neither pa.array, pa.scalar nor to_numpy, nor a Python value given to pyarrow.compute: each
+# imports pandas where it is installed, which takes 0.4 s and 40 MB.
+_NULL: Final = pa.nulls(1, pa.string())[0]
+_AN_EMPTY_TEXT: Final = [None, pa.py_buffer(bytes(8)), pa.py_buffer(b"")]
+_EMPTY: Final = pa.Array.from_buffers(pa.string(), 1, _AN_EMPTY_TEXT)[0]
+
+Block = Mapping[int, pa.Array]
+"""Some rows of a file: columns by their position in it."""
+
+NUMBER: Final = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+"""What is read as a number, apart from infinities and nan."""
+
+_DECIMAL_COMMA: Final = re.compile(r"[-+]?\d+,\d+", re.ASCII)
 _ROWS_NAMED: Final = 5
-_VALUES_NAMED: Final = 5
 
 
-def numbers(cells: pa.Array, first_row: int, what: str) -> NDArray[np.float64]:
-    """*cells* (strings, no nulls) as finite numbers; *what* names the column in an error."""
-    try:
-        values = _as_array(pc.cast(cells, pa.float64()))
-    except pa.ArrowInvalid:
-        values = _numbers_with_care(cells, first_row, what)
-    wrong = np.flatnonzero(~np.isfinite(values))
+def numbers(
+    cells: pa.Array, first_row: int, what: str
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """*cells* as finite numbers, and where they are missing (0 there); *what* names the column."""
+    cells = unpacked(cells)
+    values = _cast(cells, first_row, what)
+    array: NDArray[np.float64] = as_array(values, null=0)
+    wrong = np.flatnonzero(~np.isfinite(array))
     if wrong.size:
         text = cells[int(wrong[0])].as_py()
         msg = f"{what} is {text} in {rows_at(wrong + first_row)}; it must be a finite number"
         raise GateError(msg)
-    return values
+    return array, nulls(values)
 
 
-def _numbers_with_care(cells: pa.Array, first_row: int, what: str) -> NDArray[np.float64]:
-    """The slow way, for blocks in which a cell has blanks around it or is no number at all."""
-    texts = [text.strip() for text in cells.to_pylist()]
-    wrong = [at for at, text in enumerate(texts) if not _reads_as_number(text)]
-    if wrong:
-        text = texts[wrong[0]]
-        rows = rows_at(np.asarray(wrong) + first_row)
-        if not text:
-            msg = f"{what} is missing in {rows}"
-        elif _DECIMAL_COMMA.fullmatch(text):
-            msg = f"{what} has a decimal comma in {rows}: {text!r}; write numbers with a point"
-        else:
-            msg = f"{what} is not a number in {rows}: {text[:40]!r}"
+def _cast(cells: pa.Array, first_row: int, what: str) -> pa.Array:
+    kind = cells.type
+    if is_text(kind):
+        return _read(as_text(cells, what), first_row, what)
+    # True and False would pass for 1 and 0.
+    if pa.types.is_boolean(kind) or pa.types.is_temporal(kind):
+        msg = f"{what} holds {kind}, and must hold numbers"
         raise GateError(msg)
-    return np.array([float(text) for text in texts], dtype=np.float64)
+    try:
+        return pc.cast(cells, pa.float64(), safe=False)
+    except pa.ArrowException as exc:
+        msg = f"{what} holds {kind}, and must hold numbers"
+        raise GateError(msg) from exc
 
 
-def _reads_as_number(text: str) -> bool:
-    return bool(_NUMBER.fullmatch(text)) or text.lstrip("+-").casefold() in {
-        "nan",
-        "inf",
-        "infinity",
-    }
+def _read(cells: pa.Array, first_row: int, what: str) -> pa.Array:
+    """Texts as numbers; blanks around them do not matter, and empty ones are null."""
+    try:
+        return pc.cast(cells, pa.float64())
+    except pa.ArrowInvalid:
+        trimmed = pc.utf8_trim_whitespace(cells)
+        known = pc.if_else(pc.equal(trimmed, _EMPTY), _NULL, trimmed)
+    try:
+        return pc.cast(known, pa.float64())
+    except pa.ArrowInvalid as exc:
+        raise GateError(_unread(known, first_row, what)) from exc
 
 
-@dataclass(slots=True)
-class ClassCodes:
-    """
-    The distinct values of a column of classes, met so far, and a code for each.
-
-    Values that are the same number ("1" and "1.0") are the same class. *what* names the column;
-    more than *limit* classes are refused.
-    """
-
-    what: str
-    limit: int
-    values: list[str] = field(default_factory=list)
-
-    def codes(self, cells: pa.Array, first_row: int) -> NDArray[np.int8]:
-        """*cells* (strings, no nulls) as positions in `values`."""
-        encoded = cells.dictionary_encode()
-        spellings = [text.strip() for text in encoded.dictionary.to_pylist()]
-        indices = _as_array(encoded.indices)
-        empty = [at for at, text in enumerate(spellings) if not text]
-        if empty:
-            rows = rows_at(np.flatnonzero(np.isin(indices, empty)) + first_row)
-            msg = f"{self.what} is missing in {rows}"
-            raise GateError(msg)
-        table = np.array([self._code(text) for text in spellings], dtype=np.int8)
-        coded: NDArray[np.int8] = table[indices]
-        return coded
-
-    def _code(self, text: str) -> int:
-        value = canonical(text)
-        if value not in self.values:
-            if len(self.values) == self.limit:
-                some = ", ".join(map(repr, [*self.values, value][:_VALUES_NAMED]))
-                msg = (
-                    f"{self.what} has more than {self.limit} different values ({some}, ...); "
-                    "binary classification has two"
-                )
-                raise GateError(msg)
-            self.values.append(value)
-        return self.values.index(value)
+def _unread(cells: pa.Array, first_row: int, what: str) -> str:
+    """What is wrong with *cells*, of which at least one is no number."""
+    texts = cells.to_pylist()
+    unusual = [at for at, text in enumerate(texts) if text and not NUMBER.fullmatch(text)]
+    wrong = [at for at in unusual if not _is_number(cells.slice(at, 1))]
+    rows, text = rows_at(np.asarray(wrong) + first_row), texts[wrong[0]]
+    if _DECIMAL_COMMA.fullmatch(text):
+        return f"{what} has a decimal comma in {rows}: {text!r}; write numbers with a point"
+    return f"{what} is not a number in {rows}: {text[:40]!r}"
 
 
-def canonical(text: str) -> str:
-    """One spelling for a class: numbers lose what does not change them."""
-    text = text.strip()
-    if not _NUMBER.fullmatch(text) or not isfinite(float(text)):
-        return text
-    value = float(text)
-    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+def _is_number(cell: pa.Array) -> bool:
+    try:
+        pc.cast(cell, pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
-def in_order(classes: Sequence[str]) -> list[str]:
-    """Sorted as the Studio sorts label values: as numbers where all of them are."""
-    if all(_NUMBER.fullmatch(value) for value in classes):
-        return sorted(classes, key=float)
-    return sorted(classes)
+def as_text(cells: pa.Array, what: str) -> pa.Array:
+    """*cells*, unpacked, as texts; whole numbers are written as such, whatever their type."""
+    if pa.types.is_string(cells.type):
+        return cells
+    try:
+        return pc.cast(cells, pa.string())
+    except pa.ArrowException as exc:
+        raise neither(cells, what) from exc
+
+
+def neither(cells: pa.Array, what: str) -> GateError:
+    """The error of *cells* of a type that no column here has."""
+    return GateError(f"{what} holds {cells.type}, which is neither numbers nor texts")
+
+
+def unpacked(cells: pa.Array, *, keep_dictionary: bool = False) -> pa.Array:
+    """*cells* without what wraps them, texts as plain ones."""
+    if isinstance(cells, pa.ExtensionArray):
+        cells = cells.storage
+    if pa.types.is_dictionary(cells.type) and not keep_dictionary:
+        cells = cells.dictionary_decode()
+    large = pa.types.is_large_string(cells.type) or pa.types.is_string_view(cells.type)
+    return pc.cast(cells, pa.string()) if large else cells
 
 
 def rows_at(rows: NDArray[np.intp]) -> str:
@@ -129,7 +129,31 @@ def rows_at(rows: NDArray[np.intp]) -> str:
     return f"rows {named} and {more} more" if more > 0 else f"rows {named}"
 
 
-def _as_array(column: pa.Array) -> NDArray[Any]:
-    # Not to_numpy(), which imports pandas where it is installed: 0.4 s and 40 MB.
-    array: NDArray[Any] = np.from_dlpack(column)
+def as_array(column: pa.Array, null: int = 0) -> NDArray[Any]:
+    """*column*, of numbers, as it lies in memory, with *null* where there is none; read-only."""
+    data = column.buffers()[1]
+    bare = pa.Array.from_buffers(column.type, len(column), [None, data], offset=column.offset)
+    array: NDArray[Any] = np.from_dlpack(bare)
+    if column.null_count:
+        array = array.copy()
+        array[nulls(column)] = null
     return array
+
+
+def taken(column: pa.Array, places: NDArray[np.intp]) -> pa.Array:
+    """The cells of *column* at *places*."""
+    data = pa.py_buffer(places.astype(np.int64))
+    return column.take(pa.Array.from_buffers(pa.int64(), len(places), [None, data]))
+
+
+def nulls(column: pa.Array) -> NDArray[np.intp]:
+    """Where in *column* nothing stands."""
+    if not column.null_count:
+        return np.empty(0, np.intp)
+    return np.flatnonzero(np.from_dlpack(pc.cast(pc.is_null(column), pa.uint8())))
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether cells of this *kind*, unpacked, are texts, or bytes that may be."""
+    # A writer may have left out that its bytes are text.
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))

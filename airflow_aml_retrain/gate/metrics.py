@@ -20,6 +20,7 @@ class Task(StrEnum):
 
     BINARY = "binary"
     REGRESSION = "regression"
+    MULTICLASS = "multiclass"
 
 
 class Direction(StrEnum):
@@ -34,46 +35,61 @@ class Metric:
     """
     A metric by its *name*, and by the *title* that sentences use.
 
-    Its values lie in [*low*, *high*]. *aliases* are the column names of Azure's evaluation
-    output, in all its generations.
+    *tasks* are the kinds of model that have it, and its values lie in [*low*, *high*]. *aliases*
+    are the column names of Azure's evaluation output, in all its generations. *has_prior* says
+    whether there is a value for who knows only the base rate, the largest class or the mean.
     """
 
     name: str
     title: str
-    task: Task
+    tasks: frozenset[Task]
     direction: Direction
     low: float
     high: float
     aliases: tuple[str, ...] = ()
+    has_prior: bool = False
 
-    def loss(self, champion: float, challenger: float) -> float:
-        """By how much *challenger* is worse than *champion*; negative when it is better."""
-        difference = challenger - champion
+    def loss(self, reference: float, challenger: float) -> float:
+        """By how much *challenger* is worse than *reference*; negative when it is better."""
+        difference = challenger - reference
         return -difference if self.direction is Direction.HIGHER else difference
 
 
-def _score(name: str, title: str, *aliases: str) -> Metric:
-    return Metric(name, title, Task.BINARY, Direction.HIGHER, 0.0, 1.0, aliases)
+_BINARY: Final = frozenset({Task.BINARY})
+_MULTICLASS: Final = frozenset({Task.MULTICLASS})
+_CLASSES: Final = _BINARY | _MULTICLASS
+_REGRESSION: Final = frozenset({Task.REGRESSION})
 
 
-def _error(name: str, title: str, *aliases: str) -> Metric:
-    return Metric(name, title, Task.REGRESSION, Direction.LOWER, 0.0, inf, aliases)
+def _share(
+    name: str,
+    title: str,
+    *aliases: str,
+    tasks: frozenset[Task] = _BINARY,
+    has_prior: bool = False,
+) -> Metric:
+    return Metric(name, title, tasks, Direction.HIGHER, 0.0, 1.0, aliases, has_prior)
+
+
+def _error(name: str, title: str, alias: str, *, has_prior: bool = False) -> Metric:
+    return Metric(name, title, _REGRESSION, Direction.LOWER, 0.0, inf, (alias,), has_prior)
 
 
 _ALL: Final = (
-    _score("accuracy", "accuracy"),
-    _score("precision", "precision"),
-    _score("recall", "recall"),
-    _score("f1", "F1", "F-Score", "F1 Score"),
-    _score("auc", "AUC"),
+    _share("accuracy", "accuracy", "Overall Accuracy", tasks=_CLASSES, has_prior=True),
+    _share("precision", "precision"),
+    _share("recall", "recall"),
+    _share("f1", "F1", "F-Score", "F1 Score"),
+    _share("auc", "AUC", tasks=_CLASSES, has_prior=True),
     Metric(
         "log_loss",
         "log loss",
-        Task.BINARY,
+        _CLASSES,
         Direction.LOWER,
         0.0,
         inf,
         ("Average Log Loss", "Log Loss"),
+        has_prior=True,
     ),
     # Studio documents "Training Log Loss" as the "advantage of the classifier over a random
     # prediction", which is what ML.NET documents as log-loss reduction. That the two are one is
@@ -81,25 +97,29 @@ _ALL: Final = (
     Metric(
         "log_loss_reduction",
         "log-loss reduction",
-        Task.BINARY,
+        _BINARY,
         Direction.HIGHER,
         -inf,
         inf,
         ("Training Log Loss",),
     ),
-    _error("mae", "mean absolute error", "Mean Absolute Error"),
-    _error("rmse", "root mean squared error", "Root Mean Squared Error"),
+    _error("mae", "mean absolute error", "Mean Absolute Error", has_prior=True),
+    _error("rmse", "root mean squared error", "Root Mean Squared Error", has_prior=True),
     _error("rae", "relative absolute error", "Relative Absolute Error"),
     _error("rse", "relative squared error", "Relative Squared Error"),
     Metric(
         "r2",
         "R squared",
-        Task.REGRESSION,
+        _REGRESSION,
         Direction.HIGHER,
         -inf,
         1.0,
         ("Coefficient of Determination", "R2", "R Squared"),
+        has_prior=True,
     ),
+    _share("macro_precision", "macro precision", "Macro-averaged Precision", tasks=_MULTICLASS),
+    _share("macro_recall", "macro recall", "Macro-averaged Recall", tasks=_MULTICLASS),
+    _share("macro_f1", "macro F1", tasks=_MULTICLASS),
 )
 
 METRICS: Final[Mapping[str, Metric]] = {metric.name: metric for metric in _ALL}
@@ -131,7 +151,7 @@ def metric_named(name: str) -> Metric:
 
 
 def metrics_of(task: Task) -> tuple[Metric, ...]:
-    return tuple(metric for metric in _ALL if metric.task is task)
+    return tuple(metric for metric in _ALL if task in metric.tasks)
 
 
 def nearest(name: str, existing: Iterable[str]) -> str:

@@ -1,25 +1,25 @@
 """
 A decision as a document that outlives its run.
 
-Law: the *body* depends on nothing but policy, data and models: same input, same bytes. Times,
-versions and names of the run are the *envelope*, which the caller gives. The document's hash
-covers the body. Floats are written as Python writes them, which reads back to the same number.
+Law: the *body* depends on nothing but policy, data, models and hold-out budget: same input, same
+bytes. Times, versions, names of the run and the place in the chain are the *envelope*. The
+document's hash covers the body. Floats are written as Python writes them, which reads back to the
+same number. A record is never changed: a person who decides otherwise writes a new one.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from math import isfinite
-from typing import Final, NoReturn, Self
+from typing import Final, Self, cast
 
 from airflow_aml_retrain.errors import GateError
-from airflow_aml_retrain.gate.checks import CheckResult, Estimate
-from airflow_aml_retrain.gate.decision import Decision
-from airflow_aml_retrain.gate.holdout import Holdout
+from airflow_aml_retrain.gate.json_documents import compact, opened, plain, readable
 from airflow_aml_retrain.gate.verdict import Verdict
 
-SCHEMA: Final = "gate.decision/1"
+SCHEMA: Final = "gate.decision/2"
+"""Published, whole, as `decision_schema.json` beside this module."""
+
+_VERDICTS: Final = frozenset(verdict.value for verdict in Verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,31 +27,20 @@ class DecisionRecord:
     """
     The document: *body* is what was decided and why, *envelope* when, where and by which code.
 
-    Both are JSON objects and hold no secret: the caller names models by their location.
+    Both are JSON objects and hold no secret: the caller names models by their location. What JSON
+    cannot hold (NaN, infinity) becomes null here.
     """
 
     body: Mapping[str, object]
     envelope: Mapping[str, object] = field(default_factory=dict)
 
-    @classmethod
-    def of(
-        cls,
-        decision: Decision,
-        *,
-        models: Mapping[str, object] | None = None,
-        envelope: Mapping[str, object] | None = None,
-    ) -> Self:
-        """
-        The record of *decision*.
-
-        *models* says which champion and challenger were judged; *envelope* holds decided_at,
-        decision_id, versions, timings, dag_id, run_id, task_id and whatever else is known.
-        """
-        return cls(_body(decision, models or {}), dict(envelope or {}))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "body", plain(self.body))
+        object.__setattr__(self, "envelope", plain(self.envelope))
 
     @property
     def sha256(self) -> str:
-        return sha256(_compact(self.body)).hexdigest()
+        return sha256(compact(self.body)).hexdigest()
 
     @property
     def verdict(self) -> Verdict:
@@ -63,45 +52,61 @@ class DecisionRecord:
 
     @property
     def models(self) -> object:
-        """The models as the caller of `of` named them; to be checked before it is believed."""
+        """The models as whoever judged named them; to be checked before it is believed."""
         return self.body["models"]
 
-    def to_json(self) -> bytes:
-        document = {
-            "schema": SCHEMA,
-            "body": self.body,
-            "body_sha256": self.sha256,
-            "envelope": self.envelope,
+    def enveloped(self, more: Mapping[str, object]) -> Self:
+        """The same decision, with *more* known of when and where it was made."""
+        return replace(self, envelope={**self.envelope, **more})
+
+    def overridden(
+        self, *, by: str, why: str, place: str, envelope: Mapping[str, object] | None = None
+    ) -> Self:
+        """
+        The record of a person's decision to promote, over this one, which lies at *place*.
+
+        *by* is who, *why* their reason. All that was measured is kept as it was. `GateError` for an
+        INVALID decision, which measured nothing that a person could weigh, and for nobody.
+        """
+        if self.verdict is Verdict.INVALID:
+            msg = f"{place} is INVALID and cannot be overridden; mend what it names and judge again"
+            raise GateError(msg)
+        if not by.strip():
+            msg = f"an override of {place} must say who decided"
+            raise GateError(msg)
+        deed = "approved" if self.verdict is Verdict.PROMOTE else "let in"
+        body = {
+            **self.body,
+            "verdict": Verdict.PROMOTE,
+            "headline": f"{Verdict.PROMOTE}: {deed} by {by}; the gate said {self.headline}",
+            "override": {"of": place, "of_sha256": self.sha256, "by": by, "why": why},
         }
-        text = json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
-        return text.encode() + b"\n"
+        return replace(self, body=body, envelope=envelope or {})
+
+    def to_json(self) -> bytes:
+        return readable(
+            {
+                "schema": SCHEMA,
+                "body": self.body,
+                "body_sha256": self.sha256,
+                "envelope": self.envelope,
+            }
+        )
 
     @classmethod
     def from_json(cls, content: bytes) -> Self:
         """
         The record in *content*.
 
-        `GateError` if it is none, if a newer version wrote it, or if its body was changed.
+        `GateError` if it is none, if another version wrote it, or if its body was changed.
         """
-        try:
-            document = json.loads(content, parse_constant=_refused)
-        except ValueError as exc:
-            msg = f"a decision record is JSON; this is not: {content[:60]!r}"
-            raise GateError(msg) from exc
-        match document:
-            case {"schema": str(schema)} if schema != SCHEMA:
-                msg = (
-                    f"this decision record is written as {schema!r} and we read {SCHEMA!r}; read "
-                    "it with the version of airflow-aml-retrain that wrote it"
-                )
-                raise GateError(msg)
+        match opened(content, SCHEMA, "decision record"):
             case {
-                "schema": str(),
-                "body": dict(body),
-                "body_sha256": digest,
-                "envelope": dict(env),
-            }:
-                record = cls(body, env)
+                "body": {"verdict": verdict, "headline": str(), "models": dict()} as body,
+                "body_sha256": str(digest),
+                "envelope": dict(envelope),
+            } if verdict in _VERDICTS:
+                record = cls(cast("dict[str, object]", body), envelope)
             case _:
                 msg = f"this is JSON, and not a decision record of schema {SCHEMA!r}"
                 raise GateError(msg)
@@ -109,66 +114,3 @@ class DecisionRecord:
             msg = f"the body of this decision record was changed: its hash is not {digest}"
             raise GateError(msg)
         return record
-
-
-def _refused(constant: str) -> NoReturn:
-    msg = f"{constant} is not JSON"
-    raise ValueError(msg)
-
-
-def _compact(body: Mapping[str, object]) -> bytes:
-    text = json.dumps(
-        body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return text.encode()
-
-
-def _body(decision: Decision, models: Mapping[str, object]) -> dict[str, object]:
-    policy = decision.policy
-    return {
-        "verdict": decision.verdict.value,
-        "headline": decision.headline,
-        "reasons": list(decision.reasons),
-        "policy": policy.to_mapping() if policy else None,
-        "policy_sha256": policy.sha256 if policy else None,
-        "models": dict(models),
-        "rows": decision.rows,
-        "holdout": _holdout(decision.holdout),
-        "checks": [_check(result) for result in decision.checks],
-        "estimates": {number.metric: _estimate(number) for number in decision.estimates},
-        "telling_rows": list(decision.telling_rows),
-    }
-
-
-def _holdout(holdout: Holdout | None) -> dict[str, object] | None:
-    if holdout is None:
-        return None
-    return {
-        "id": f"sha256:{holdout.sha256}",
-        "rows": holdout.rows,
-        "classes": list(holdout.classes),
-        "positive": holdout.positive or None,
-    }
-
-
-def _check(result: CheckResult) -> dict[str, object]:
-    return {
-        "name": result.check.name,
-        **result.check.to_mapping(),
-        **_estimate(result.estimate),
-        "outcome": result.outcome.value,
-        "reason": result.reason,
-    }
-
-
-def _estimate(estimate: Estimate) -> dict[str, object]:
-    return {
-        "champion": _number(estimate.champion),
-        "challenger": _number(estimate.challenger),
-        "difference": _number(estimate.difference),
-    }
-
-
-def _number(value: float | None) -> float | None:
-    """JSON has no NaN and no infinity; a metric nobody asked for may be one."""
-    return value if value is not None and isfinite(value) else None

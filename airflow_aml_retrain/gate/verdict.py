@@ -1,7 +1,8 @@
 """
 What a decision can be, and how checks add up to it.
 
-Law: only PROMOTE lets a challenger in, and it takes at least one check, all of them passed.
+Law: only PROMOTE lets a challenger in, and it takes at least one required check, all of them
+passed. What was only a warning, or was not made, never helps.
 """
 
 from collections.abc import Iterable
@@ -23,17 +24,19 @@ class Verdict(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How one check came out."""
+    """How one check came out; a check that was not made has nobody to compare with."""
 
     PASSED = "passed"
     FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    NOT_MADE = "not made"
 
 
-def decide(outcomes: Iterable[Outcome], *, enough_rows: bool = True) -> Verdict:
-    """The verdict over *outcomes* of the checks; too few rows decide nothing either way."""
-    seen = set(outcomes)
+def decide(required: Iterable[Outcome]) -> Verdict:
+    """The verdict over the outcomes of the *required* checks."""
+    seen = set(required) - {Outcome.NOT_MADE}
     if not seen:
         return Verdict.INVALID
-    if not enough_rows:
-        return Verdict.INCONCLUSIVE
-    return Verdict.PROMOTE if seen == {Outcome.PASSED} else Verdict.REJECT
+    if Outcome.FAILED in seen:
+        return Verdict.REJECT
+    return Verdict.PROMOTE if seen == {Outcome.PASSED} else Verdict.INCONCLUSIVE

@@ -1,0 +1,119 @@
+"""
+Classes and slices as small numbers, whatever type the file gave them.
+
+Law: 1, 1.0 and "1" are one class; what one file spells as a number and another as a text must
+not become two.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from airflow_aml_retrain.errors import GateError
+from airflow_aml_retrain.gate.cells import NUMBER, as_array, as_text, neither, taken, unpacked
+
+_VALUES_NAMED: Final = 5
+
+
+@dataclass(slots=True)
+class Codes:
+    """
+    The distinct values of a column met so far, and a code for each, in the order of their coming.
+
+    *what* names the column; more than *limit* values are refused, with *advice*. *spelled* makes
+    one spelling of the texts that mean the same. Missing cells have the code -1 or, where
+    *blank_is_value*, are the value "".
+    """
+
+    what: str
+    limit: int
+    advice: str
+    spelled: Callable[[str], str] = str.strip
+    blank_is_value: bool = False
+    _codes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        return tuple(self._codes)
+
+    def of(self, cells: pa.Array) -> NDArray[np.int32]:
+        """The code of each of *cells*, a position in `values`."""
+        cells = unpacked(cells, keep_dictionary=True)
+        encoded = _encoded(cells, self.what)
+        indices = as_array(pc.cast(encoded.indices, pa.int32()), null=-1)
+        # The last slot, which is also that at -1, is for cells that are null.
+        table = np.full(len(encoded.dictionary) + 1, -1, np.int32)
+        used = np.arange(len(table) - 1) if encoded is not cells else _used(indices)
+        texts = _spellings(taken(encoded.dictionary, used), self.what)
+        table[used] = [self._code(self.spelled(text)) for text in texts]
+        if encoded.indices.null_count:
+            table[-1] = self._code("")
+        codes: NDArray[np.int32] = table.take(indices, mode="wrap")
+        return codes
+
+    def _code(self, value: str) -> int:
+        if not value and not self.blank_is_value:
+            return -1
+        code = self._codes.get(value)
+        if code is None:
+            if len(self._codes) == self.limit:
+                self._refuse(value)
+            code = self._codes[value] = len(self._codes)
+        return code
+
+    def _refuse(self, value: str) -> None:
+        some = ", ".join(map(repr, [*self._codes, value][:_VALUES_NAMED]))
+        msg = (
+            f"{self.what} has more than {self.limit} different values ({some}, ...); {self.advice}"
+        )
+        raise GateError(msg)
+
+
+def _encoded(cells: pa.Array, what: str) -> pa.DictionaryArray:
+    if pa.types.is_dictionary(cells.type):
+        return cells
+    try:
+        return cells.dictionary_encode()
+    except pa.ArrowNotImplementedError as exc:
+        raise neither(cells, what) from exc
+
+
+def _used(indices: NDArray[np.int32]) -> NDArray[np.intp]:
+    """The places in a dictionary that *indices* point to: it may hold values that no row has."""
+    return np.flatnonzero(np.bincount(indices[indices >= 0]))
+
+
+def _spellings(cells: pa.Array, what: str) -> list[str]:
+    """*cells* as texts, as Python and Azure write them; "" for null."""
+    kind = cells.type
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+        return ["" if value is None else str(value) for value in cells.to_pylist()]
+    texts = ("" if text is None else text for text in as_text(cells, what).to_pylist())
+    return [canonical(text) for text in texts] if _is_fraction(kind) else list(texts)
+
+
+def canonical(text: str) -> str:
+    """One spelling for a class: numbers lose what does not change them."""
+    text = text.strip()
+    if not NUMBER.fullmatch(text) or not isfinite(float(text)):
+        return text
+    value = float(text)
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+
+
+def in_order(classes: Iterable[str]) -> list[str]:
+    """Sorted as the Studio sorts label values: as numbers where all of them are."""
+    values = list(classes)
+    if all(NUMBER.fullmatch(value) for value in values):
+        return sorted(values, key=float)
+    return sorted(values)
+
+
+def _is_fraction(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind))

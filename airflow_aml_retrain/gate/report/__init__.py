@@ -1,0 +1,1 @@
+"""A decision as one page that opens without a network, and as a few lines of markdown."""
