@@ -56,8 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--propagation", default=2.0, type=float, help="seconds from PATCH to serving")
     add("--workers", default=2, type=int, help="processes that train and score")
     add("--jobs-at-a-time", default=40, type=int, help="running jobs per endpoint")
+    add("--job-time", default=0.0, type=float, help="seconds that a job takes at least")
     add("--polls-until-done", default=0, type=int, help="polls that still see a done job running")
     add("--interrupted-jobs", default="rerun", choices=["rerun", "fail"], help="after a restart")
+    add("--token-lifetime", default=3600.0, type=float, help="seconds an access token is good for")
+    add("--operation-time", default=1.0, type=float, help="seconds to change a new web service")
+    add("--page-size", default=1000, type=int, help="web services that a list answers at once")
     add("--tls", action="store_true", help="serve https with an authority of its own")
     add("--gap", action="append", default=[], metavar="NAME=VALUE", type=_gap, help="see below")
     return parser

@@ -22,19 +22,21 @@ def endpoint_by_key(site: Site, request: Request, workspace: str, guid: str) -> 
     """The endpoint of a data plane URL, once its key was shown."""
     if not _credential(request):
         raise refusal(_SCORING)
-    endpoint = endpoint_by_id(site, workspace, guid)
+    endpoint = endpoint_by_id(site, request, workspace, guid)
     if not _is_any(_credential(request), endpoint.primary_key, endpoint.secondary_key):
         raise refusal(_SCORING)
     return endpoint
 
 
-def endpoint_by_id(site: Site, workspace: str, guid: str) -> Endpoint:
+def endpoint_by_id(site: Site, request: Request, workspace: str, guid: str) -> Endpoint:
+    """The endpoint of a data plane URL; *workspace* is a subscription's id in a new service's."""
     endpoint = site.store.get(Endpoint, guid)
-    if site.store.get(Workspace, workspace) is None:
+    _, holder, *_ = request.url.path.split("/")
+    if holder == "workspaces" and site.store.get(Workspace, workspace) is None:
         raise not_found("WorkspaceNotFound")
     if endpoint is None:
         raise _no_service(guid)
-    if endpoint.workspace_id != workspace:
+    if (endpoint.holder, endpoint.workspace_id) != (holder, workspace):
         raise not_found("WebServiceIdNotFoundInWorkspace")
     return endpoint
 

@@ -5,14 +5,25 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
 
-from airflow_aml_retrain.emulator import publishing
+from airflow_aml_retrain.emulator import identity, publishing
 from airflow_aml_retrain.emulator.batch import shown
+from airflow_aml_retrain.emulator.definitions import member, resources
+from airflow_aml_retrain.emulator.experiments import definition_of
 from airflow_aml_retrain.emulator.faults import Faults
 from airflow_aml_retrain.emulator.front import Journal
-from airflow_aml_retrain.emulator.messages import Fault, M, Publication, WorkspaceWish
+from airflow_aml_retrain.emulator.messages import (
+    DefinitionWish,
+    Fault,
+    M,
+    PrincipalWish,
+    Publication,
+    WorkspaceWish,
+)
+from airflow_aml_retrain.emulator.operations import Operations
 from airflow_aml_retrain.emulator.records import Endpoint, Job, Service, Workspace
 from airflow_aml_retrain.emulator.refusals import Refusal, not_found
 from airflow_aml_retrain.emulator.site import Site
+from airflow_aml_retrain.emulator.views import service_path
 
 router = APIRouter(prefix="/_emulator")
 
@@ -37,6 +48,18 @@ def workspace(request: Request, body: Body) -> dict[str, str]:
     return {"workspace_id": made.id, "token": made.token, "name": made.name}
 
 
+@router.post("/principals")
+def principal(request: Request, body: Body) -> dict[str, str]:
+    """Register who may sign in."""
+    made = identity.registered(_site(request), _parsed(PrincipalWish, body or b"{}"))
+    return {
+        "tenant_id": made.tenant_id,
+        "client_id": made.client_id,
+        "client_secret": made.client_secret,
+        "identity_header": made.identity_header,
+    }
+
+
 @router.post("/workspaces/{workspace}/services")
 def service(request: Request, workspace: str, body: Body) -> dict[str, object]:
     """Publish a service; it answers when its model is trained."""
@@ -54,6 +77,27 @@ def service(request: Request, workspace: str, body: Body) -> dict[str, object]:
         "primary_key": endpoint.primary_key,
         "secondary_key": endpoint.secondary_key,
         "resource_name": made.resource_name,
+    }
+
+
+@router.post("/webservices")
+def web_service(request: Request, body: Body) -> dict[str, object]:
+    """Publish a new web service; it answers when its model is trained and its definition made."""
+    site = _site(request)
+    operations = cast("Operations", request.app.state.operations)
+    made = definition_of(site, operations, _parsed(DefinitionWish, body))
+    names = [member(asset, "name") for _, asset in resources(made.properties)]
+    return {
+        "id": made.path,
+        "subscription_id": made.subscription_id,
+        "resource_group": made.group,
+        "name": made.name,
+        "api_location": site.url(request) + service_path(made),
+        "primary_key": made.primary_key,
+        "secondary_key": made.secondary_key,
+        "resource_name": names[0] if names else "",
+        "storage_account": made.storage_account,
+        "commitment_plan": made.commitment_plan,
     }
 
 

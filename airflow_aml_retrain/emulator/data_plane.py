@@ -1,4 +1,9 @@
-"""The routes of the data plane: BES and RRS of one endpoint, and its swagger.json."""
+"""
+The routes of the data plane: BES and RRS of one endpoint, and its swagger.json.
+
+A new web service is a service of its subscription and has one endpoint, a classic one is a
+service of its workspace; what stands below them is the same.
+"""
 
 from typing import Annotated, cast
 
@@ -9,53 +14,54 @@ from airflow_aml_retrain.emulator.access import endpoint_by_id, endpoint_by_key
 from airflow_aml_retrain.emulator.batch import Batch
 from airflow_aml_retrain.emulator.front import DEED
 from airflow_aml_retrain.emulator.messages import Deed, Execution, Submission
+from airflow_aml_retrain.emulator.operations import Operations
 from airflow_aml_retrain.emulator.records import Endpoint, Service
 from airflow_aml_retrain.emulator.refusals import bad_argument, not_emulated, not_found
 from airflow_aml_retrain.emulator.scoring import Scorer
 from airflow_aml_retrain.emulator.site import Site, body_of
 
-router = APIRouter(prefix="/workspaces/{workspace}/services/{guid}")
+_plane = APIRouter()
 
 Body = Annotated[bytes, Depends(body_of)]
 _VERSION = "2.0"
 
 
-@router.post("/jobs")
+@_plane.post("/jobs")
 def submit(request: Request, workspace: str, guid: str, body: Body) -> str:
     endpoint, service = _asked(request, workspace, guid, feature="jobs of version 1")
     return _batch(request).submit(endpoint, service, messages.parse(Submission, body)).id
 
 
-@router.post("/jobs/{job}/start")
+@_plane.post("/jobs/{job}/start")
 def start(request: Request, workspace: str, guid: str, job: str) -> Response:
     endpoint, _ = _asked(request, workspace, guid)
     _batch(request).start(endpoint, job, _deed(request).fail_job)
     return Response(status_code=_site(request).settings.gaps.start_status)
 
 
-@router.get("/jobs/{job}")
+@_plane.get("/jobs/{job}")
 def status(request: Request, workspace: str, guid: str, job: str) -> dict[str, object]:
     endpoint, _ = _asked(request, workspace, guid)
     return _batch(request).status(endpoint, job, expired=_deed(request).expire_sas)
 
 
-@router.delete("/jobs/{job}")
+@_plane.delete("/jobs/{job}")
 def cancel(request: Request, workspace: str, guid: str, job: str) -> Response:
     endpoint, _ = _asked(request, workspace, guid)
     _batch(request).cancel(endpoint, job)
     return Response(status_code=_site(request).settings.gaps.cancel_status)
 
 
-@router.get("/jobs")
-@router.get("/jobs/")
-@router.delete("/jobs/")
+@_plane.get("/jobs")
+@_plane.get("/jobs/")
+@_plane.delete("/jobs/")
 def no_job(request: Request, workspace: str, guid: str) -> None:
     """There is no listing: a job id is the only way to a job."""
     _asked(request, workspace, guid)
     raise bad_argument("MissingJobId")
 
 
-@router.post("/execute")
+@_plane.post("/execute")
 def execute(request: Request, workspace: str, guid: str, body: Body) -> dict[str, object]:
     endpoint, service = _asked(request, workspace, guid)
     scorer = cast("Scorer", request.app.state.scorer)
@@ -68,11 +74,12 @@ def execute(request: Request, workspace: str, guid: str, body: Body) -> dict[str
     )
 
 
-@router.get("/swagger.json")
+@_plane.get("/swagger.json")
 def describe(request: Request, workspace: str, guid: str) -> dict[str, object]:
     """No key is asked for."""
     site = _site(request)
-    endpoint = endpoint_by_id(site, workspace, guid)
+    _settle(request, guid)
+    endpoint = endpoint_by_id(site, request, workspace, guid)
     if site.clock() - endpoint.created < site.settings.gaps.swagger_after:
         raise not_found("WebServiceNotFound")
     return swagger.of(_service(site, endpoint), endpoint, site.api_location(request, endpoint))
@@ -83,6 +90,7 @@ def _asked(
 ) -> tuple[Endpoint, Service]:
     """Whose call it is, once key and api-version are right; *feature* is what no version means."""
     site = _site(request)
+    _settle(request, guid)
     endpoint = endpoint_by_key(site, request, workspace, guid)
     version = request.query_params.get("api-version")
     if feature and version in {None, "1.0"}:
@@ -96,7 +104,14 @@ def _service(site: Site, endpoint: Endpoint) -> Service:
     service = site.store.get(Service, endpoint.service_id)
     if service is None:
         raise not_found("WebServiceNotFound")
+    if service.missing:
+        raise not_emulated(service.missing)
     return service
+
+
+def _settle(request: Request, guid: str) -> None:
+    """Let the definition come into force whose time has come."""
+    cast("Operations", request.app.state.operations).settle_service(guid)
 
 
 def _site(request: Request) -> Site:
@@ -109,3 +124,15 @@ def _batch(request: Request) -> Batch:
 
 def _deed(request: Request) -> Deed:
     return cast("Deed", request.scope[DEED])
+
+
+def _mounted(*places: str) -> APIRouter:
+    mounted = APIRouter()
+    for place in places:
+        mounted.include_router(_plane, prefix=place)
+    return mounted
+
+
+router = _mounted(
+    "/workspaces/{workspace}/services/{guid}", "/subscriptions/{workspace}/services/{guid}"
+)

@@ -84,7 +84,19 @@ class Dispatcher:
             self._running[job.endpoint_id][job.id] = future
 
     def _told(self, job: Job) -> Callable[[Failure | None], None]:
-        return lambda failure: self._end(job, failure)
+        until = self._site.clock() + self._site.settings.job_time
+
+        def told(failure: Failure | None) -> None:
+            """The job has done its work, and keeps its place for as long as jobs take."""
+            left = until - self._site.clock()
+            if left <= 0:
+                self._end(job, failure)
+                return
+            timer = threading.Timer(left, self._end, (job, failure))
+            timer.daemon = True
+            timer.start()
+
+        return told
 
     def _order(self, job: Job) -> Order | Failure:
         store, site = self._site.store, self._site

@@ -2,15 +2,32 @@
 Trouble made to order: the next requests that match are refused, dropped, delayed or deceived.
 
 A fault is used up by the requests to which it applies: `fail_job` by starts, `expire_sas` by
-polls, `ignore_patch` by PATCHes, the others by any request of the three planes.
+polls, `expire_tokens` by requests of the Resource Manager, `ignore_patch` by PATCHes, those that
+concern an operation by what begins one, the others by any request of the service's planes.
 """
 
+import re
 import threading
+from collections.abc import Callable
+from typing import Final
 
 from airflow_aml_retrain.emulator.messages import Deed, Fault
 from airflow_aml_retrain.emulator.refusals import Answer, Refusal, documented, refusal
 
-PLANES = frozenset({"jobs", "execute", "management"})
+PLANES = frozenset({"jobs", "execute", "management", "resources", "identity"})
+
+_PLANES: Final = tuple(
+    (re.compile(where, re.IGNORECASE), plane)
+    for where, plane in (
+        ("/(workspaces|subscriptions)/[^/]+/services/[^/]+/jobs(/.*)?", "jobs"),
+        ("/(workspaces|subscriptions)/[^/]+/services/[^/]+/execute(/.*)?", "execute"),
+        ("/workspaces/[^/]+/webservices(/.*)?", "management"),
+        ("/subscriptions/[^/]+/services(/.*)?", ""),
+        ("/subscriptions/.*", "resources"),
+        ("/identity/token|/[^/]+/(oauth2/v2.0/token|v2.0/.well-known/[^/]+)", "identity"),
+        ("/_emulator(/.*)?", "control"),
+    )
+)
 
 _CODES = {
     400: "BadArgument",
@@ -56,19 +73,8 @@ class Faults:
 
 
 def plane_of(path: str) -> str:
-    """Which plane a path belongs to; the empty string for everything of our own."""
-    parts = path.strip("/").split("/")
-    match parts:
-        case ["workspaces", _, "services", _, "jobs", *_]:
-            return "jobs"
-        case ["workspaces", _, "services", _, "execute", *_]:
-            return "execute"
-        case ["workspaces", _, "webservices", *_]:
-            return "management"
-        case ["_emulator", *_]:
-            return "control"
-        case _:
-            return ""
+    """Which plane a path belongs to; the empty string for what no fault is for."""
+    return next((plane for where, plane in _PLANES if where.fullmatch(path.rstrip("/"))), "")
 
 
 def refused(deed: Deed) -> Refusal:
@@ -102,10 +108,34 @@ def _matches(fault: Fault, plane: str, method: str, path: str) -> bool:
 
 
 def _applies(deed: Deed, plane: str, method: str, path: str) -> bool:
-    if deed.fail_job is not None:
-        return plane == "jobs" and method == "POST" and path.endswith("/start")
-    if deed.expire_sas:
-        return plane == "jobs" and method == "GET"
-    if deed.ignore_patch:
-        return plane == "management" and method == "PATCH"
-    return True
+    asked = (name for name in _APPLIES if getattr(deed, name) not in {None, False})
+    return all(_APPLIES[name](plane, method, path) for name in asked)
+
+
+def _is_web_service(plane: str, path: str) -> bool:
+    return plane == "resources" and "/webservices/" in path.lower()
+
+
+def _is_update(plane: str, method: str, path: str) -> bool:
+    return _is_web_service(plane, path) and method in {"PUT", "PATCH"}
+
+
+def _begins_operation(plane: str, method: str, path: str) -> bool:
+    return _is_web_service(plane, path) and method != "GET"
+
+
+_APPLIES: Final[dict[str, Callable[[str, str, str], bool]]] = {
+    "fail_job": lambda plane, method, path: (
+        plane == "jobs" and method == "POST" and path.endswith("/start")
+    ),
+    "expire_sas": lambda plane, method, _: plane == "jobs" and method == "GET",
+    "expire_tokens": lambda plane, *_: plane == "resources",
+    "ignore_patch": lambda plane, method, path: (
+        (plane == "management" and method == "PATCH") or _is_update(plane, method, path)
+    ),
+    "fail_operation": _begins_operation,
+    "hang_operation": _begins_operation,
+    "serve_old": _is_update,
+    "stale_read": lambda plane, method, path: _is_web_service(plane, path) and method == "GET",
+}
+"""Which requests a deed is for, if not for all."""

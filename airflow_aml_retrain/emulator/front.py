@@ -18,10 +18,13 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_aml_retrain.emulator.faults import Faults, plane_of, refused
+from airflow_aml_retrain.emulator.letterhead import Letterhead
 from airflow_aml_retrain.emulator.messages import Deed
 
 DEED = "emulator.deed"
 """Where in the scope a route finds what is to be done to it."""
+
+Headers = list[tuple[bytes, bytes]]
 
 _KEPT = 100_000
 
@@ -65,10 +68,13 @@ class Front:
     have to close.
     """
 
-    def __init__(self, app: ASGIApp, faults: Faults, journal: Journal) -> None:
+    def __init__(
+        self, app: ASGIApp, faults: Faults, journal: Journal, letterhead: Letterhead
+    ) -> None:
         self.app = app
         self._faults = faults
         self._journal = journal
+        self._letterhead = letterhead
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -77,12 +83,16 @@ class Front:
         method, path = scope["method"], scope["path"]
         plane = plane_of(path)
         deed = self._faults.take(plane, method, path) or Deed()
+        began = self._letterhead.began()
 
         def noted(status: int) -> None:
             self._journal.write(method, path, status, plane)
             _log.info("%s %s %s", method, path, status or "dropped")
 
-        await self._answer({**scope, DEED: deed}, receive, _Said(send, noted), deed)
+        def head() -> Headers:
+            return self._letterhead.headers(method, began) if plane == "resources" else []
+
+        await self._answer({**scope, DEED: deed}, receive, _Said(send, noted, head), deed)
 
     async def _answer(self, scope: Scope, receive: Receive, said: "_Said", deed: Deed) -> None:
         if deed.delay is not None:
@@ -105,14 +115,18 @@ class _Said:
     It is noted before it is sent, so that who has the answer finds it in the log.
     """
 
-    def __init__(self, send: Send, noted: Callable[[int], None]) -> None:
+    def __init__(
+        self, send: Send, noted: Callable[[int], None], head: Callable[[], Headers]
+    ) -> None:
         self._send = send
         self._noted = noted
+        self._head = head
 
     async def aloud(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             number = str(uuid.uuid4()).encode()
-            message["headers"] = [*message.get("headers", ()), (b"x-ms-request-id", number)]
+            headers = [*message.get("headers", ()), (b"x-ms-request-id", number), *self._head()]
+            message["headers"] = headers
             self._noted(message["status"])
         await self._send(message)
 

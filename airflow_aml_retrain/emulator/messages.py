@@ -107,6 +107,17 @@ class WorkspaceWish(_Control):
     token: str | None = None
 
 
+class PrincipalWish(_Control):
+    """*certificate* is PEM text, without its key; what is None is made up."""
+
+    tenant_id: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = None
+    identity_header: str | None = None
+    certificate: str = ""
+    federated_token: str = ""
+
+
 class Publication(_Control):
     """
     A service to publish.
@@ -128,6 +139,21 @@ class Publication(_Control):
     parameters: dict[str, str | None] | None = None
 
 
+class DefinitionWish(_Control):
+    """A new web service to publish; *resource_name* and *nbsp* as in `Publication`."""
+
+    subscription_id: str = "5ca1ab1e-0000-4000-8000-000000000001"
+    resource_group: str
+    name: str
+    kind: Kind
+    task: Task = Task.CLASSIFICATION
+    label: str
+    training_csv: str
+    resource_name: str | None = None
+    nbsp: bool = False
+    location: str = "South Central US"
+
+
 class Deed(_Control):
     """
     What a fault does.
@@ -135,9 +161,15 @@ class Deed(_Control):
     *status* answers with that status, and *code*, *detail*, *message* (the detail's if there is
     one), *headers*; *drop* closes the connection with no answer; with *after* the request is
     carried out first. *delay* is in seconds. *fail_job* makes the job that is started fail with
-    those details, *expire_sas* makes a job's SAS tokens old ones, *ignore_patch* accepts a PATCH
+    those details, *expire_sas* makes a job's SAS tokens old ones, *expire_tokens* does so with the
+    access token that the request shows, *ignore_patch* accepts a PATCH
     and changes nothing ("served": it shows the new location and goes on to answer with the old
     model).
+
+    Of a new web service: *fail_operation* makes an operation fail with that message and
+    *hang_operation* never lets it end; *ignore_patch* is as above, by an operation that succeeds;
+    *serve_old* changes the definition and not the model that answers; *stale_read* shows the
+    definition of before.
     """
 
     status: int | None = None
@@ -150,13 +182,18 @@ class Deed(_Control):
     delay: float | None = None
     fail_job: str | None = None
     expire_sas: bool = False
+    expire_tokens: bool = False
     ignore_patch: bool | Literal["served"] = False
+    fail_operation: str | None = None
+    hang_operation: bool = False
+    serve_old: bool = False
+    stale_read: bool = False
 
 
 class Fault(_Control):
     """The next *times* requests that match suffer *do*; *path* is any part of the path."""
 
-    plane: Literal["jobs", "execute", "management"] | None = None
+    plane: Literal["jobs", "execute", "management", "resources", "identity"] | None = None
     method: str | None = None
     path: str | None = None
     times: int = 1

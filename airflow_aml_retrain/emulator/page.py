@@ -10,7 +10,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from airflow_aml_retrain.emulator.batch import shown
-from airflow_aml_retrain.emulator.records import Endpoint, Job, ModelVersion, Service, Workspace
+from airflow_aml_retrain.emulator.records import (
+    Endpoint,
+    Job,
+    ModelVersion,
+    Service,
+    WebService,
+    Workspace,
+)
 from airflow_aml_retrain.emulator.site import Site
 
 router = APIRouter()
@@ -24,6 +31,7 @@ def show(request: Request) -> HTMLResponse:
     site = cast("Site", request.app.state.site)
     workspaces = site.store.all(Workspace)
     parts = [_workspace(request, site, workspace) for workspace in workspaces]
+    parts += _subscriptions(request, site)
     text = _PAGE.substitute(
         url=escape(site.url(request)),
         storage=escape(site.storage.base),
@@ -34,6 +42,23 @@ def show(request: Request) -> HTMLResponse:
         jobs=_jobs(site),
     )
     return HTMLResponse(text)
+
+
+def _subscriptions(request: Request, site: Site) -> list[str]:
+    """The new web services, by subscription."""
+    found: dict[str, list[str]] = {}
+    for web in site.store.all(WebService):
+        service = site.store.get(Service, web.guid)
+        inside = (
+            _service(request, site, service) if service else _nothing(f"{web.name} is not made")
+        )
+        found.setdefault(web.subscription_id, []).append(
+            f"<p><code>{escape(web.path)}</code></p>{inside}"
+        )
+    return [
+        f"<section><h2>Subscription {escape(number)}</h2>{''.join(inside)}</section>"
+        for number, inside in found.items()
+    ]
 
 
 def _workspace(request: Request, site: Site, workspace: Workspace) -> str:

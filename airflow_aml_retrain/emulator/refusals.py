@@ -7,8 +7,10 @@ share one envelope, and `details` is always an array.
 """
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 _CODES = Path(__file__).with_name("error_codes.json")
@@ -22,7 +24,9 @@ class Answer(NamedTuple):
 
 
 class Refusal(Exception):
-    """An error answer: HTTP status and envelope."""
+    """An error answer: HTTP status and envelope, with *headers* where they matter."""
+
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self, status: int, code: str, message: str, details: tuple[dict[str, str], ...] = ()

@@ -37,6 +37,8 @@ def server(app: Front, certificate: Certificate | None = None) -> uvicorn.Server
         access_log=False,
         log_config=None,
         lifespan="on",
+        # Only the Resource Manager's answers name a server, and not this one.
+        server_header=False,
         # Not uvloop: it does not close while a client that refused our certificate is connected.
         loop="asyncio",
         timeout_graceful_shutdown=_ALIVE,
@@ -55,7 +57,7 @@ class Served:
     """
     The emulator on a free loopback port, in a thread, for as long as the `with` lasts.
 
-    *url* is where.
+    *url* is where: over https if there is a *certificate*.
     """
 
     def __init__(
@@ -64,11 +66,13 @@ class Served:
         *,
         clock: Clock = time.time,
         trainer: Trainer | None = None,
+        certificate: Certificate | None = None,
     ) -> None:
-        self._server = server(furnish(settings, clock, trainer))
+        self._server = server(furnish(settings, clock, trainer), certificate)
         self._socket = listen("127.0.0.1", 0)
         self._thread = threading.Thread(target=self._serve, name="emulator", daemon=True)
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        scheme = "http" if certificate is None else "https"
+        self.url = f"{scheme}://127.0.0.1:{self._socket.getsockname()[1]}"
 
     @property
     def control(self) -> str:

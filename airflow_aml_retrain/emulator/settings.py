@@ -63,6 +63,23 @@ class Gaps:
     table_type: Literal["table", "DataTable"] = "table"
     swagger_after: float = 0.0
     """Seconds after its creation during which an endpoint has no swagger.json."""
+    assets: Literal["replaced", "merged"] = "replaced"
+    """What a PATCH of a definition does with assets that it does not name."""
+    state_while_updating: Literal["Succeeded", "Provisioning"] = "Succeeded"
+    """The provisioningState of a definition that an operation is about to replace."""
+    state_after_failure: Literal["Failed", "Succeeded"] = "Failed"
+    """The provisioningState of the definition that a failed operation left as it was."""
+    update_while_updating: Literal["accepted", "refused"] = "accepted"
+    put_without_keys: Literal["generated", "kept"] = "generated"
+    """The keys of a web service that a PUT without keys overwrites."""
+    operation_host: str = "own"
+    """Where Azure-AsyncOperation points: "own", or a URL, with a query if it has its own."""
+    preview_ends_at: float = 1.0
+    """percentComplete of what has succeeded in the preview: some recorded ones ended at 8/9."""
+    oversized_definition: int = 413
+    """PUT or PATCH with more than 3 MB of definition in its body: 413, or a 400 of the service."""
+    read_only: int = 400
+    """PUT or PATCH of a definition that is read-only."""
 
 
 _GUESSES: Final = Gaps()
@@ -74,8 +91,11 @@ class EmulatorSettings:
     Everything that can be set.
 
     *storage* is a blob storage connection string (Azurite's), *state* a folder. *public_url* is
-    how clients reach us (None: as each request says). *propagation* is in seconds.
-    *interrupted_jobs* says what a restart does with jobs that were running.
+    how clients reach us (None: as each request says). *propagation* is in seconds, and so is
+    *job_time*, which a job takes at least.
+    *interrupted_jobs* says what a restart does with jobs that were running; *token_lifetime* is
+    in seconds. An operation on a definition takes *operation_time* seconds, half of it queued;
+    *page_size* is how many web services a list answers at once.
     """
 
     storage: str
@@ -84,6 +104,10 @@ class EmulatorSettings:
     propagation: float = 2.0
     workers: int = 2
     jobs_at_a_time: int = 40
+    job_time: float = 0.0
     polls_until_done: int = 0
     interrupted_jobs: Literal["rerun", "fail"] = "rerun"
+    token_lifetime: float = 3600.0
+    operation_time: float = 1.0
+    page_size: int = 1000
     gaps: Gaps = _GUESSES

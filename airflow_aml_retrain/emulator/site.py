@@ -39,7 +39,7 @@ class Site:
         return (self.settings.public_url or str(request.base_url)).rstrip("/")
 
     def api_location(self, request: Request, endpoint: Endpoint) -> str:
-        path = f"/workspaces/{endpoint.workspace_id}/services/{endpoint.id}"
+        path = f"/{endpoint.holder}/{endpoint.workspace_id}/services/{endpoint.id}"
         return self.url(request) + path
 
 

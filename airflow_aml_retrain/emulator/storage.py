@@ -9,7 +9,7 @@ with `sp=rl` if not; valid from five minutes before it was issued until 24 hours
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from azure.core.exceptions import AzureError, ResourceExistsError
 from azure.storage.blob import (
@@ -50,6 +50,15 @@ class Storage:
         """The URL of the service's own account, ending in "/"."""
         return _with_slash(self._own.url)
 
+    @property
+    def account(self) -> str:
+        """The name of the service's own account."""
+        return str(self._own.account_name)
+
+    @property
+    def key(self) -> str:
+        return str(self._own.credential.account_key)
+
     def make_ready(self) -> None:
         """Make the service's own containers."""
         for container in (RESULTS, ASSETS):
@@ -65,6 +74,42 @@ class Storage:
             relative=f"{container}/{name}",
             connection_string=self.connection_string,
             redirected=False,
+        )
+
+    def located(self, uri: str, *, account: str, key: str, credentials: str) -> BlobReference:
+        """
+        The blob at *uri*, as a service reads it whose storage is *account* with *key*.
+
+        In another account it takes *credentials* (a connection string or a SAS), or a SAS in
+        *uri* itself; without them it is `Unreadable`.
+        """
+        place, _, sas = uri.partition("?")
+        if "AccountKey=" in credentials:
+            return self._in_account(place, credentials)
+        if not sas and not credentials:
+            if account != self.account or not place.startswith(self.base):
+                msg = "it is not in the web service's storage account, and there are no credentials"
+                raise Unreadable(msg)
+            return self._in_account(place, self._with_key(key))
+        at = urlsplit(place)
+        relative = unquote(at.path.lstrip("/"))
+        return BlobReference(
+            relative=relative, base=f"{at.scheme}://{at.netloc}/", sas=sas or credentials
+        )
+
+    def _in_account(self, place: str, connection_string: str) -> BlobReference:
+        try:
+            base = _with_slash(_account(connection_string).url)
+        except (ValueError, AttributeError) as exc:
+            msg = "its credentials are no connection string"
+            raise Unreadable(msg) from exc
+        relative = unquote(place.removeprefix(base))
+        return BlobReference(relative=relative, base=base, connection_string=connection_string)
+
+    def _with_key(self, key: str) -> str:
+        return (
+            f"AccountName={self.account};AccountKey={key};BlobEndpoint={self.base.rstrip('/')};"
+            f"DefaultEndpointsProtocol={urlsplit(self.base).scheme};"
         )
 
     def read(self, reference: BlobReference) -> bytes:

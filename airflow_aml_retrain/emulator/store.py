@@ -13,9 +13,30 @@ from typing import Any, Final, TypeVar, cast
 
 from pydantic import TypeAdapter
 
-from airflow_aml_retrain.emulator.records import Endpoint, Job, Service, Workspace
+from airflow_aml_retrain.emulator.records import (
+    CommitmentPlan,
+    Endpoint,
+    Job,
+    Operation,
+    Principal,
+    Service,
+    Token,
+    WebService,
+    Workspace,
+)
 
-Record = TypeVar("Record", Workspace, Service, Endpoint, Job)
+Record = TypeVar(
+    "Record",
+    Workspace,
+    Service,
+    Endpoint,
+    Job,
+    Principal,
+    Token,
+    WebService,
+    Operation,
+    CommitmentPlan,
+)
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS records (
@@ -30,7 +51,7 @@ CREATE INDEX IF NOT EXISTS children ON records (kind, parent);
 """
 
 _ADAPTERS: Final[dict[type[object], TypeAdapter[Any]]] = {
-    kind: TypeAdapter(kind) for kind in (Workspace, Service, Endpoint, Job)
+    kind: TypeAdapter(kind) for kind in Record.__constraints__
 }
 
 

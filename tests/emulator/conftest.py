@@ -8,6 +8,7 @@ import pytest
 
 from airflow_aml_retrain.emulator.serving import Served
 from airflow_aml_retrain.emulator.settings import EmulatorSettings
+from tests.emulator.resources import OPERATION, Azure, bearer
 from tests.emulator.studio import HandClock, Lent, Studio
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def served(
         propagation=PROPAGATION,
         # Whoever starts a job finds it running, however quickly it was done.
         polls_until_done=1,
+        operation_time=OPERATION,
+        page_size=2,
     )
     with Served(settings, clock=hand_clock, trainer=lent) as served:
         yield served
@@ -67,3 +70,8 @@ def studio(
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
+
+
+@pytest.fixture
+def azure(studio: Studio) -> Azure:
+    return Azure(studio, bearer(studio))

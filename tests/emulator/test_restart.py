@@ -221,6 +221,22 @@ def test_a_done_job_shows_as_running_for_as_many_polls_as_are_set(start: Start) 
     assert seen["polls"] >= 4
 
 
+def test_a_job_keeps_its_place_for_as_long_as_jobs_are_set_to_take(start: Start) -> None:
+    studio = start(job_time=1.5, jobs_at_a_time=1)
+    training = studio.publish("training")
+    body = {"Input": studio.put("t.csv", census(60))}
+    jobs = [studio.submit(training.api, training.key, body) for _ in range(2)]
+    for job in jobs:
+        studio.start(training.api, training.key, job).raise_for_status()
+
+    for job in jobs:
+        studio.ended(training.api, training.key, job)
+
+    first, second = studio.control("GET", "jobs").json()
+    assert first["ended_at"] - first["started_at"] >= 1.5
+    assert second["ended_at"] - first["ended_at"] >= 1.5
+
+
 def test_health_is_said(start: Start) -> None:
     studio = start()
 
