@@ -54,16 +54,26 @@ class Archive:
         """Raise `PromotionRefused` unless the archived bytes are those on record."""
         if not model.sha256:
             return
-        digest = sha256()
-        with self.store.open(*split_path(model.archive)) as stream:
-            while block := stream.read(_BLOCK):
-                digest.update(block)
-        if digest.hexdigest() != model.sha256:
+        digest = self._hash(model.archive)
+        if digest != model.sha256:
             msg = (
                 f"the model at {model.archive} is not the one that was judged: its hash is "
-                f"{digest.hexdigest()}, not {model.sha256}"
+                f"{digest}, not {model.sha256}"
             )
             raise PromotionRefused(msg)
+
+    def holds(self, place: str, model: Model) -> bool:
+        """Whether *model*, whose hash is on record, lies at *place* ("container/path")."""
+        if not model.sha256 or not self.store.exists(*split_path(place)):
+            return False
+        return self._hash(place) == model.sha256
+
+    def _hash(self, place: str) -> str:
+        digest = sha256()
+        with self.store.open(*split_path(place)) as stream:
+            while block := stream.read(_BLOCK):
+                digest.update(block)
+        return digest.hexdigest()
 
     def _copied(self, model: Model, blob: ModelBlob, name: str) -> Model:
         container, path = split_path(f"{self.place.strip('/')}/{name}")

@@ -32,6 +32,8 @@ class Channel:
     """
     Conversations with the keys of *keyring*, to hosts that *hosts* allows.
 
+    *ca_bundle* is a PEM file of the authorities to trust in place of the machine's.
+
     Blocking ones keep their connections until `close`, or the end of a `with`. Asynchronous ones
     need no closing: their connections live while one of the event loop's conversations does, or
     as long as an `async with`.
@@ -39,6 +41,7 @@ class Channel:
 
     keyring: Keyring
     hosts: HostRule
+    ca_bundle: str = ""
 
     def run(self, conversation: Conversation[T], *, until: float | None = None) -> T:
         """
@@ -86,11 +89,11 @@ class Channel:
 
     @cached_property
     def _transport(self) -> BlockingTransport:
-        return BlockingTransport(self.keyring, self.hosts)
+        return BlockingTransport(self.keyring, self.hosts, self.ca_bundle)
 
     @cached_property
     def _async_transport(self) -> AsyncTransport:
-        return AsyncTransport(self.keyring, self.hosts)
+        return AsyncTransport(self.keyring, self.hosts, self.ca_bundle)
 
     @cached_property
     def _lease(self) -> AsyncExitStack:

@@ -5,21 +5,23 @@ Law: nothing is handed to a service but a reference with a short read-only token
 and every change of a document names the version that it replaces.
 """
 
-import io
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from urllib.parse import urlsplit
 
-from airflow_aml_retrain.errors import BadInput, LeaseHeld, NotConfigured, ServiceUnavailable
+from airflow_aml_retrain.client.ranges import ranged, streamed
+from airflow_aml_retrain.client.storage_errors import speaking_of
+from airflow_aml_retrain.errors import BadInput, LeaseHeld, NotConfigured
 from airflow_aml_retrain.wire.blobs import ModelBlob
 from airflow_aml_retrain.wire.secret import Secret
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient, BlobServiceClient, StorageStreamDownloader
+    from azure.storage.blob import BlobClient, BlobServiceClient
 
 _BLOCK: Final = 4 * 1024 * 1024
 _CLOCK_SKEW: Final = timedelta(minutes=5)
@@ -80,9 +82,23 @@ class BlobStore:
         self._clock = clock
         self._made: set[str] = set()
 
+    @property
+    def account(self) -> str:
+        """The name of the storage account."""
+        return str(self._service.account_name)
+
+    @property
+    def key(self) -> Secret:
+        """The account's key; `NotConfigured` where the connection has another credential."""
+        key = getattr(self._service.credential, "account_key", None)
+        if not key:
+            msg = f"the storage connection of {self.account!r} has no account key: set one"
+            raise NotConfigured(msg)
+        return Secret(key)
+
     def list(self, container: str, prefix: str = "") -> Iterator[BlobEntry]:
         """The blobs whose names start with *prefix*, in the order of their names."""
-        with _speaking_of(f"{container}/{prefix}"):
+        with speaking_of(f"{container}/{prefix}"):
             for blob in self._service.get_container_client(container).list_blobs(
                 name_starts_with=prefix or None
             ):
@@ -92,38 +108,75 @@ class BlobStore:
 
     def open(self, container: str, path: str) -> BinaryIO:
         """The blob as a stream that is fetched in ranges while it is read."""
-        return _opened(self._blob(container, path), f"{container}/{path}")
+        return streamed(self._blob(container, path), f"{container}/{path}")
+
+    def open_version(self, container: str, path: str, etag: str) -> BinaryIO:
+        """The same, of that version: `ServiceUnavailable` where there is another by now."""
+        return streamed(self._blob(container, path), f"{container}/{path}", etag)
+
+    def seekable(self, place: str) -> BinaryIO:
+        """
+        The blob at *place* ("container/path") as a file that can be sought in.
+
+        Whoever writes it meanwhile ends the reading (`ServiceUnavailable`): no two versions of it
+        are ever read as one.
+        """
+        return ranged(self._blob(*split_path(place)), place)
 
     def read(self, container: str, path: str) -> bytes:
         with self.open(container, path) as stream:
             return stream.read()
 
+    def size(self, place: str) -> int:
+        """How many bytes the blob at *place* ("container/path") has."""
+        with speaking_of(place):
+            return int(self._blob(*split_path(place)).get_blob_properties().size)
+
     def exists(self, container: str, path: str) -> bool:
-        with _speaking_of(f"{container}/{path}"):
+        with speaking_of(f"{container}/{path}"):
             return bool(self._blob(container, path).exists())
 
     def write(
-        self, container: str, path: str, data: bytes | Iterable[bytes], *, overwrite: bool = True
+        self,
+        container: str,
+        path: str,
+        data: bytes | Iterable[bytes],
+        *,
+        overwrite: bool = True,
+        content_type: str | None = None,
     ) -> None:
         """Write *data* (the container is made if need be); an iterable is sent as it comes."""
-        with _speaking_of(f"{container}/{path}"):
+        from azure.storage.blob import ContentSettings
+
+        settings = ContentSettings(content_type=content_type) if content_type else None
+        with speaking_of(f"{container}/{path}"):
             self._make(container)
-            self._blob(container, path).upload_blob(data, overwrite=overwrite)
+            self._blob(container, path).upload_blob(
+                data, overwrite=overwrite, content_settings=settings
+            )
 
     def delete(self, container: str, path: str) -> None:
-        with _speaking_of(f"{container}/{path}"):
+        with speaking_of(f"{container}/{path}"):
             self._blob(container, path).delete_blob()
 
     def reference(self, container: str, path: str, *, minutes: float = 24 * 60) -> ModelBlob:
         """The blob with a token that may read it, and nothing else, for *minutes*."""
         base = self._service.url.split("?")[0].rstrip("/") + "/"
-        with _speaking_of(f"{container}/{path}"):
+        with speaking_of(f"{container}/{path}"):
             token = self._read_token(container, path, timedelta(minutes=minutes))
         return ModelBlob(base, f"{container}/{path}", Secret("?" + token.lstrip("?")))
 
     def location(self, container: str, path: str) -> str:
         """The blob's URL, without any token."""
         return ModelBlob(self._service.url.split("?")[0], f"{container}/{path}").location
+
+    def place_of(self, location: str) -> str | None:
+        """Where in this storage the blob at *location* lies, "container/path"; None: elsewhere."""
+        own = self._service.url.split("?")[0].rstrip("/") + "/"
+        # Scheme and host mean the same in any case; what follows does not.
+        origin = len(own) - len(urlsplit(own).path)
+        same = location[:origin].lower() == own[:origin].lower()
+        return location[len(own) :] if same and location[origin:].startswith(own[origin:]) else None
 
     def copy_from(self, source: ModelBlob, container: str, path: str) -> Copied:
         """Stream the blob that a service points to into this storage, hashing it on the way."""
@@ -136,7 +189,7 @@ class BlobStore:
                 size += len(block)
                 yield block
 
-        with open_foreign(source) as stream:
+        with self._opened_from(source) as stream:
             self.write(container, path, passing(stream))
         return Copied(digest.hexdigest(), size)
 
@@ -144,7 +197,7 @@ class BlobStore:
         """The document as it is now, or None if nobody has written it yet."""
         from azure.core.exceptions import ResourceNotFoundError
 
-        with _speaking_of(f"{container}/{path}"):
+        with speaking_of(f"{container}/{path}"):
             try:
                 found = self._blob(container, path).download_blob()
                 return Document(found.readall(), str(found.properties.etag))
@@ -166,7 +219,7 @@ class BlobStore:
         options: dict[str, Any] = {"etag": etag} if etag else {}
         if lease:
             options["lease"] = lease
-        with _speaking_of(f"{container}/{path}"):
+        with speaking_of(f"{container}/{path}"):
             self._make(container)
             try:
                 written = self._blob(container, path).upload_blob(
@@ -184,7 +237,7 @@ class BlobStore:
         """The lease of an existing document, for *seconds* (15 to 60); `LeaseHeld` if taken."""
         from azure.core.exceptions import HttpResponseError
 
-        with _speaking_of(f"{container}/{path}"):
+        with speaking_of(f"{container}/{path}"):
             try:
                 return Lease(self._blob(container, path), f"{container}/{path}", seconds)
             except HttpResponseError as exc:
@@ -192,6 +245,11 @@ class BlobStore:
                     raise
                 what = f"{container}/{path}"
                 raise LeaseHeld(what) from exc
+
+    def _opened_from(self, source: ModelBlob) -> BinaryIO:
+        """*source* by its own token, or without one by ours where it lies in this storage."""
+        place = None if source.sas else self.place_of(source.location)
+        return self.open(*split_path(place)) if place else open_foreign(source)
 
     def _blob(self, container: str, path: str) -> "BlobClient":
         return self._service.get_blob_client(container, path)
@@ -251,7 +309,7 @@ class Lease:
         """Hold it for as long again; `LeaseHeld` if it has gone to somebody else meanwhile."""
         from azure.core.exceptions import HttpResponseError
 
-        with _speaking_of(self.what):
+        with speaking_of(self.what):
             try:
                 self._lease.renew()
             except HttpResponseError as exc:
@@ -263,7 +321,7 @@ class Lease:
         """Give it back; that it was lost already is as good."""
         from azure.core.exceptions import HttpResponseError
 
-        with _speaking_of(self.what):
+        with speaking_of(self.what):
             try:
                 self._lease.release()
             except HttpResponseError as exc:
@@ -285,52 +343,4 @@ def open_foreign(source: ModelBlob) -> BinaryIO:
     blob = BlobClient.from_blob_url(
         source.location, credential=AzureSasCredential(sas) if sas else None
     )
-    return _opened(blob, source.location)
-
-
-def _opened(blob: "BlobClient", what: str) -> BinaryIO:
-    with _speaking_of(what):
-        return cast("BinaryIO", io.BufferedReader(_Ranges(blob.download_blob(), what), _BLOCK))
-
-
-class _Ranges(io.RawIOBase):
-    """A download as a raw stream: a range is fetched when it is asked for."""
-
-    def __init__(self, download: "StorageStreamDownloader[bytes]", what: str) -> None:
-        self._download = download
-        self._what = what
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(cast("bytearray", buffer))
-        with _speaking_of(self._what):
-            data = self._download.read(len(view))
-        view[: len(data)] = data
-        return len(data)
-
-
-@contextmanager
-def _speaking_of(what: str) -> Iterator[None]:
-    """Turn what the storage library raises into our own errors, which name *what*."""
-    from azure.core.exceptions import (
-        AzureError,
-        HttpResponseError,
-        ResourceNotFoundError,
-    )
-
-    try:
-        yield
-    except ResourceNotFoundError as exc:
-        msg = f"there is no blob or container {what}"
-        raise BadInput(msg) from exc
-    except HttpResponseError as exc:
-        if exc.status_code in {401, 403}:
-            msg = f"storage refused the credential for {what}: {exc.reason}"
-            raise NotConfigured(msg) from exc
-        msg = f"storage could not serve {what}: HTTP {exc.status_code} {exc.reason}"
-        raise ServiceUnavailable(msg) from exc
-    except AzureError as exc:
-        msg = f"storage did not answer about {what}: {type(exc).__name__}"
-        raise ServiceUnavailable(msg) from exc
+    return streamed(blob, source.location)

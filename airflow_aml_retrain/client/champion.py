@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
 
@@ -50,27 +51,36 @@ class ChampionStore:
         return from_json(found.data) if found else ChampionRecord(endpoint=endpoint)
 
     @contextmanager
-    def held(self, endpoint: str) -> Iterator["HeldRecord"]:
+    def held(
+        self, endpoint: str, *, owner: str = "", in_turn: bool = True
+    ) -> Iterator["HeldRecord"]:
         """
         Hold the record's lease, renewed by a thread of its own, and give it back at the end.
 
-        Raises `LeaseHeld` if another holds it.
+        Raises `LeaseHeld` if another holds it, or than *owner* is at work on a pending change;
+        without *in_turn* the latter does not matter, and the endpoint must be left alone.
         """
         container, path = self.path(endpoint)
         self._make(endpoint)
         lease = self.store.acquire(container, path, seconds=_LEASE_SECONDS)
-        document = self.store.document(container, path)
-        record = from_json(document.data) if document else ChampionRecord(endpoint=endpoint)
-        held = HeldRecord(self, lease, record, document.etag if document else None)
-        stop = threading.Event()
-        keeper = threading.Thread(target=held.keep, args=(stop, self.renew_every), daemon=True)
-        keeper.start()
         try:
-            yield held
+            held = self._read_under(lease, endpoint)
+            if in_turn:
+                self._require_turn(held.record, owner)
+            with held.kept(self.renew_every):
+                yield held
         finally:
-            stop.set()
-            keeper.join()
             lease.release()
+
+    def _read_under(self, lease: Lease, endpoint: str) -> "HeldRecord":
+        document = self.store.document(*self.path(endpoint))
+        record = from_json(document.data) if document else ChampionRecord(endpoint=endpoint)
+        return HeldRecord(self, lease, record, document.etag if document else None)
+
+    def _require_turn(self, record: ChampionRecord, owner: str) -> None:
+        now = datetime.fromtimestamp(self.clock(), UTC)
+        if record.pending and record.pending.is_kept_from(owner, now):
+            raise LeaseHeld(record.endpoint, record.pending.owner)
 
     def _make(self, endpoint: str) -> None:
         """A lease needs a blob to lie on."""
@@ -113,7 +123,19 @@ class HeldRecord:
         if self._lost or time.monotonic() - self._renewed_at > _SAFE:
             raise LeaseHeld(self._lease.what) from self._lost
 
-    def keep(self, stop: threading.Event, every: float) -> None:
+    @contextmanager
+    def kept(self, every: float) -> Iterator[None]:
+        """Renew the lease every *every* seconds until the block ends."""
+        stop = threading.Event()
+        keeper = threading.Thread(target=self._keep, args=(stop, every), daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            keeper.join()
+
+    def _keep(self, stop: threading.Event, every: float) -> None:
         while not stop.wait(every):
             began = time.monotonic()
             try:

@@ -41,6 +41,12 @@ class Claims:
         except DocumentChanged as exc:
             raise LeaseHeld(endpoint) from exc
 
+    def holder(self, endpoint: str, *, now: float) -> str:
+        """Whose claim on *endpoint* lasts; "" for nobody's."""
+        found = self.store.document(*self._path(endpoint))
+        other, until = _read(found.data) if found else ("", 0.0)
+        return other if until > now else ""
+
     @contextmanager
     def taken(self, endpoint: str, *, holder: str, now: float, seconds: float) -> Iterator[None]:
         """`take` it for longer than the block: it is given back only if the block fails."""

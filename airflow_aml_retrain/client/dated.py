@@ -6,7 +6,7 @@ A date without a time zone is UTC.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -42,13 +42,8 @@ def blobs_before(
 ) -> list[DatedBlob]:
     """The CSV blobs under *source* ("container/prefix") that are dated before *cutoff*."""
     container, _, prefix = source.partition("/")
-    date_of = _modified if date_pattern is None else _named(date_pattern)
-    found = [
-        DatedBlob(date_of(entry), entry.name, container)
-        for entry in blobs.list(container, prefix)
-        if entry.name.lower().endswith(".csv")
-    ]
-    chosen = sorted(blob for blob in found if blob.dated < cutoff)
+    found = dated(blobs.list(container, prefix), container, date_pattern)
+    chosen = [blob for blob in found if blob.dated < cutoff]
     if not chosen:
         first = f", the earliest is dated {min(found).dated.isoformat()}" if found else ""
         msg = (
@@ -57,6 +52,18 @@ def blobs_before(
         )
         raise BadInput(msg)
     return chosen
+
+
+def dated(
+    entries: Iterable[BlobEntry], container: str, date_pattern: str | None
+) -> list[DatedBlob]:
+    """The CSV blobs among *entries*, in their order."""
+    date_of = _modified if date_pattern is None else _named(date_pattern)
+    return sorted(
+        DatedBlob(date_of(entry), entry.name, container)
+        for entry in entries
+        if entry.name.lower().endswith(".csv")
+    )
 
 
 def _modified(entry: BlobEntry) -> datetime:

@@ -11,15 +11,13 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Final, TypeVar, cast
+from typing import TypeVar, cast
 
 from airflow_aml_retrain.errors import DeadlineExceeded, ServiceUnavailable
 from airflow_aml_retrain.wire.conversation import Conversation, Pause, Request, Response
 
 T = TypeVar("T")
 Outcome = Response | ServiceUnavailable | None
-
-_SPREAD: Final = 0.1
 
 
 def run(
@@ -48,8 +46,8 @@ def run(
                         outcome = send(step)
                     except ServiceUnavailable as exc:
                         outcome = exc
-                case Pause(seconds):
-                    sleep(_length(seconds * (1 + _SPREAD * spread()), until, clock(), asked))
+                case Pause(seconds, most):
+                    sleep(_length(seconds * (1 + most * spread()), until, clock(), asked))
     finally:
         conversation.close()
 
@@ -80,8 +78,8 @@ async def arun(
                         outcome = await send(step)
                     except ServiceUnavailable as exc:
                         outcome = exc
-                case Pause(seconds):
-                    await sleep(_length(seconds * (1 + _SPREAD * spread()), until, clock(), asked))
+                case Pause(seconds, most):
+                    await sleep(_length(seconds * (1 + most * spread()), until, clock(), asked))
     finally:
         conversation.close()
 

@@ -19,7 +19,12 @@ SERVICE_HOSTS: Final = (
     "management.azureml.net",
     "management.azureml.de",
     "management.azure.com",
+    "management.usgovcloudapi.net",
+    "management.chinacloudapi.cn",
     "login.microsoftonline.com",
+    "login.microsoftonline.us",
+    "login.chinacloudapi.cn",
+    "login.partner.microsoftonline.cn",
 )
 """The services' own; a regional prefix may stand before each."""
 

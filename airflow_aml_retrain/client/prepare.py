@@ -44,6 +44,7 @@ class Plan:
     *source* is "container/prefix"; *training* and *holdout* are "container/path". Blobs dated
     before *cutoff* count; *date_pattern* (strptime) finds the date in a blob's name, None takes
     its last modification. Every row must have a value in the column *label*, if it is given.
+    *chosen*, where it is given, are the blobs of *source* that count, whatever their dates.
     """
 
     source: str
@@ -53,6 +54,7 @@ class Plan:
     split: Split
     date_pattern: str | None = None
     label: str | None = None
+    chosen: Sequence[DatedBlob] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,9 @@ class _Join:
         self._blobs = blobs
         self._plan = plan
         self._waiting = waiting
-        self._sources = blobs_before(blobs, plan.source, plan.cutoff, plan.date_pattern)
+        self._sources = plan.chosen or blobs_before(
+            blobs, plan.source, plan.cutoff, plan.date_pattern
+        )
         self._audited = (
             blobs_before(blobs, plan.split.source, plan.cutoff, plan.date_pattern)
             if isinstance(plan.split, Apart)

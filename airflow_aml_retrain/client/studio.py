@@ -6,20 +6,19 @@ of use, so that a thousand endpoints need one connection and no key is kept anyw
 that wait on one endpoint in one event loop share one look-up and one `Backend`.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from airflow_aml_retrain.client.backend import Backend, Channel
+from airflow_aml_retrain.client.fresh import settling
 from airflow_aml_retrain.client.hosts import HostRule
 from airflow_aml_retrain.client.keyring import Keyring
+from airflow_aml_retrain.client.sharing import Shared
 from airflow_aml_retrain.wire.classic import ClassicVerbs
-from airflow_aml_retrain.wire.conversation import SETTLING, Conversation, Credential
+from airflow_aml_retrain.wire.conversation import Conversation, Credential
 from airflow_aml_retrain.wire.endpoints import Endpoint, EndpointVerbs, WebService, Workspace
 from airflow_aml_retrain.wire.references import (
     api_url_of,
@@ -60,18 +59,7 @@ class Studio(Channel):
     workspace: Workspace
 
 
-@dataclass(slots=True)
-class _Shared:
-    """What the triggers of one event loop have connected to."""
-
-    backends: "WeakValueDictionary[_Key, Backend]" = field(default_factory=WeakValueDictionary)
-    locks: "WeakValueDictionary[_Key, asyncio.Lock]" = field(default_factory=WeakValueDictionary)
-
-
-_Key = tuple[StudioSettings, str, str | None]
-# Weak in the loop, for sockets and locks belong to one; weak in the Backend, which lives only as
-# long as somebody waits with it. So a key that was read is forgotten with its last user.
-_shared: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared]] = WeakKeyDictionary()
+_backends: Final = Shared[Backend]()
 
 
 def studio(settings: StudioSettings) -> Studio:
@@ -105,16 +93,13 @@ async def aconnect(
     clock: Callable[[], float] = time.time,
 ) -> Backend:
     """The same without blocking; whoever waits for the same endpoint shares the answer."""
-    key = (settings, service, endpoint)
-    shared = _shared.setdefault(asyncio.get_running_loop(), _Shared())
-    lock = shared.locks.setdefault(key, asyncio.Lock())
-    async with lock:
-        backend = shared.backends.get(key)
-        if backend is None:
-            manager = studio(settings)
-            found = await manager.arun(_found(manager.workspace, service, endpoint))
-            backend = shared.backends[key] = _backend(settings, *found, now=clock())
-        return backend
+
+    async def look_up() -> Backend:
+        manager = studio(settings)
+        found = await manager.arun(_found(manager.workspace, service, endpoint))
+        return _backend(settings, *found, now=clock())
+
+    return await _backends.found((settings, service, endpoint), look_up)
 
 
 def service_backend(settings: ServiceSettings) -> Backend:
@@ -156,7 +141,7 @@ def _backend(
         name=f"{settings.workspace_id}/{service.name}/{endpoint.name}",
         uri=_uri(verbs.url),
         verbs=ClassicVerbs(
-            endpoint.api_url, verbs.url, verbs.credential, settling=_settling(endpoint, now)
+            endpoint.api_url, verbs.url, verbs.credential, settling=settling(endpoint.created, now)
         ),
         api_url=endpoint.api_url,
     )
@@ -165,18 +150,6 @@ def _backend(
 def _key_of(verbs: EndpointVerbs) -> Conversation[Secret]:
     # Briefly: the conversation that wants the key has a deadline, and this one does not know it.
     return (yield from verbs.read(patience=_BRIEFLY)).primary_key
-
-
-def _settling(endpoint: Endpoint, now: float) -> float:
-    """For how many more seconds the data plane may not know a fresh endpoint or its key."""
-    try:
-        created = datetime.fromisoformat(endpoint.created)
-    except ValueError:
-        return 0.0
-    if created.tzinfo is None:
-        created = created.replace(tzinfo=UTC)
-    # Two clocks that disagree must not make us wait for longer than a creation ever takes.
-    return max(0.0, min(SETTLING, SETTLING - (now - created.timestamp())))
 
 
 def _uri(url: str) -> str:

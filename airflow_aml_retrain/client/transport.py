@@ -10,9 +10,12 @@ import asyncio
 import json
 import math
 import time
+from collections import defaultdict
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypedDict
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakKeyDictionary
 
 from airflow_aml_retrain.client.drive import arun, run
 from airflow_aml_retrain.client.hosts import HostRule, is_loopback
@@ -23,6 +26,8 @@ from airflow_aml_retrain.wire.conversation import Credential, Request, Response
 from airflow_aml_retrain.wire.secret import Secret
 
 if TYPE_CHECKING:
+    import ssl
+
     import aiohttp
     import requests
 
@@ -36,18 +41,25 @@ class _Proxy(TypedDict, total=False):
 
 
 class BlockingTransport:
-    """Sends over `requests`; keeps its connections until `close`."""
+    """
+    Sends over `requests`; keeps its connections until `close`.
 
-    def __init__(self, keyring: Keyring, hosts: HostRule) -> None:
+    *ca_bundle* is a PEM file of the authorities to trust in place of the machine's.
+    """
+
+    def __init__(self, keyring: Keyring, hosts: HostRule, ca_bundle: str = "") -> None:
         self._keyring = keyring
         self._hosts = hosts
+        self._ca_bundle = ca_bundle
+        self._token: Secret | None = None
         self._session: requests.Session | None = None
 
     def __call__(self, request: Request) -> Response:
         self._hosts.require(request.url)
-        if request.renew:
-            run(self._keyring.renewed(request.credential), self)
+        self._make_ready(request)
         key = self._keyring.secret(request.credential)
+        if request.credential is Credential.AZURE_AD:
+            self._token = key
         begun = time.monotonic()
         answer = self._sent(request, key, begun)
         headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -58,6 +70,13 @@ class BlockingTransport:
         if self._session is not None:
             self._session.close()
             self._session = None
+
+    def _make_ready(self, request: Request) -> None:
+        """Get rid of a credential that was refused, and get one that is not there yet."""
+        if request.renew and request.credential is Credential.AZURE_AD:
+            self._keyring.forget(self._token)
+        elif request.renew or self._keyring.lacks(request.credential):
+            run(self._keyring.renewed(request.credential), self)
 
     def _sent(self, request: Request, key: Secret | None, begun: float) -> "requests.Response":
         import requests
@@ -72,6 +91,7 @@ class BlockingTransport:
                 # Else `requests` lets a ~/.netrc overrule the header.
                 auth=lambda prepared: prepared,
                 timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                verify=self._ca_bundle or None,
                 allow_redirects=False,
                 proxies={"http": "", "https": ""} if _is_local(request.url) else None,
             )
@@ -82,32 +102,72 @@ class BlockingTransport:
 class AsyncTransport:
     """Sends over the `aiohttp` session that all of the event loop shares."""
 
-    def __init__(self, keyring: Keyring, hosts: HostRule) -> None:
+    def __init__(self, keyring: Keyring, hosts: HostRule, ca_bundle: str = "") -> None:
         self._keyring = keyring
         self._hosts = hosts
-        self._renewing = asyncio.Lock()
-        self._renewed_at = -math.inf
+        self._ca_bundle = ca_bundle
+        # One for each credential: a key may be looked up with a token that is refused too.
+        self._renewing = defaultdict[Credential, asyncio.Lock](asyncio.Lock)
+        self._renewed_at = defaultdict[Credential, float](lambda: -math.inf)
+        self._tokens = WeakKeyDictionary[asyncio.Task[object], Secret | None]()
 
     async def __call__(self, request: Request) -> Response:
         self._hosts.require(request.url)
-        if request.renew:
-            await self._renew(request.credential)
-        key = self._keyring.secret(request.credential)
+        await self._make_ready(request)
+        key = await self._keyring.asecret(request.credential)
+        if request.credential is Credential.AZURE_AD:
+            self._tokens[_task()] = key
         begun = time.monotonic()
         async with leased_session() as session:
-            return await _asked(session, request, key, begun)
+            return await _asked(session, request, key, self._trust, begun)
+
+    async def _make_ready(self, request: Request) -> None:
+        """Get rid of a credential that was refused, and get one that is not there yet."""
+        if request.renew and request.credential is Credential.AZURE_AD:
+            self._keyring.forget(self._tokens.get(_task()))
+        elif request.renew:
+            await self._renew(request.credential)
+        elif self._keyring.lacks(request.credential):
+            await self._look_up(request.credential)
 
     async def _renew(self, credential: Credential) -> None:
         """Read the key anew, once for the whole crowd whose key was refused."""
-        async with self._renewing:
+        async with self._renewing[credential]:
             # A straggler's old key is refused after the crowd's has been renewed.
-            if _since(self._renewed_at) > _LATELY:
+            if _since(self._renewed_at[credential]) > _LATELY:
                 await arun(self._keyring.renewed(credential), self)
-                self._renewed_at = time.monotonic()
+                self._renewed_at[credential] = time.monotonic()
+
+    async def _look_up(self, credential: Credential) -> None:
+        """Read the key that is not there yet, once for the whole crowd that needs it."""
+        async with self._renewing[credential]:
+            if self._keyring.lacks(credential):
+                await arun(self._keyring.renewed(credential), self)
+
+    @cached_property
+    def _trust(self) -> "ssl.SSLContext | bool":
+        if not self._ca_bundle:
+            return True
+        import ssl
+
+        return ssl.create_default_context(cafile=self._ca_bundle)
+
+
+def _task() -> "asyncio.Task[object]":
+    """The running task: a conversation is held in one, so a refusal is answered in the same."""
+    task = asyncio.current_task()
+    if task is None:
+        msg = "an AsyncTransport is used inside a task"
+        raise RuntimeError(msg)
+    return task
 
 
 async def _asked(
-    session: "aiohttp.ClientSession", request: Request, key: Secret | None, begun: float
+    session: "aiohttp.ClientSession",
+    request: Request,
+    key: Secret | None,
+    trust: "ssl.SSLContext | bool",
+    begun: float,
 ) -> Response:
     try:
         async with session.request(
@@ -117,6 +177,7 @@ async def _asked(
             headers=_headers(request, key),
             skip_auto_headers=("Content-Type",),  # else an empty body gets one
             allow_redirects=False,
+            ssl=trust,
             **_proxy(request.url),
         ) as answer:
             headers = {name.lower(): value for name, value in answer.headers.items()}

@@ -5,10 +5,11 @@ Law: a trial really asks, changes nothing, and ends within `PATIENCE` seconds.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from airflow_aml_retrain.client.backend import Backend
+from airflow_aml_retrain.client.resource_manager import ResourceManager
 from airflow_aml_retrain.client.studio import Studio
 from airflow_aml_retrain.errors import NotUpdatable, RetrainError, UnexpectedAnswer
 from airflow_aml_retrain.wire.jobs import JobId
@@ -33,10 +34,24 @@ def try_workspace(studio: Studio, *, clock: Callable[[], float] = time.time) -> 
         return False, f"The workspace did not list its web services: {exc}"
     except RetrainError as exc:
         return False, str(exc)
-    names = [ascii(service.name) for service in services[:_NAMED]]
-    more = ", ..." if len(services) > _NAMED else ""
-    listed = f": {', '.join(names)}{more}" if names else ""
-    return True, f"The workspace knows the token and has {len(services)} web services{listed}."
+    listed = _listed([service.name for service in services])
+    return True, f"The workspace knows the token and has {listed}."
+
+
+def try_subscription(
+    arm: ResourceManager, group: str = "", *, clock: Callable[[], float] = time.time
+) -> Saw:
+    """List the new web services (of *group*, if one is named) as the principal sees them."""
+    try:
+        services = arm.run(arm.subscription.services(group or None), until=clock() + PATIENCE)
+    except UnexpectedAnswer as exc:
+        if exc.status in _REFUSED:
+            return False, f"The Resource Manager refused the principal: {exc}"
+        return False, f"The Resource Manager did not list the web services: {exc}"
+    except RetrainError as exc:
+        return False, str(exc)
+    listed = _listed([service.id.title for service in services])
+    return True, f"The Resource Manager knows the principal and shows {listed}."
 
 
 def try_service(backend: Backend, *, clock: Callable[[], float] = time.time) -> Saw:
@@ -52,6 +67,12 @@ def try_service(backend: Backend, *, clock: Callable[[], float] = time.time) -> 
     except RetrainError as exc:
         return False, str(exc)
     return True, f"The batch service knows the API key; {_told_of_model(backend, until)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(ascii(name) for name in names[:_NAMED])
+    more = ", ..." if len(names) > _NAMED else ""
+    return f"{len(names)} web services{f': {shown}{more}' if names else ''}"
 
 
 def _told_of_model(backend: Backend, until: float) -> str:

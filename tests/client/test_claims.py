@@ -40,6 +40,14 @@ def test_a_claim_runs_out_by_itself(claims: Claims) -> None:
     claims.take(ENDPOINT, holder="run 2", now=60, seconds=60)
 
 
+def test_whose_a_claim_is_can_be_asked_without_taking_it(claims: Claims) -> None:
+    claims.take(ENDPOINT, holder="run 1", now=0, seconds=60)
+
+    assert claims.holder(ENDPOINT, now=59) == "run 1"
+    assert claims.holder(ENDPOINT, now=60) == ""
+    assert claims.holder(f"{ENDPOINT}-other", now=0) == ""
+
+
 def test_a_claim_that_was_given_back_is_free_at_once(claims: Claims) -> None:
     claims.take(ENDPOINT, holder="run 1", now=0, seconds=60)
 

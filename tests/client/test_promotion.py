@@ -358,3 +358,30 @@ def test_a_lease_that_was_not_renewed_in_time_is_not_relied_upon(stage: Stage) -
 
         with pytest.raises(LeaseHeld):
             held.require()
+
+
+def test_going_back_to_what_is_not_published_any_more_is_refused_and_restores_nothing(
+    stage: Stage,
+) -> None:
+    stage.promote()
+    serves = stage.serves()
+    with stage.champions.held(stage.endpoint.uri) as held:
+        held.save(replace(held.record, previous=Model(location="https://a/c/replaced.ilearner")))
+
+    with pytest.raises(PromotionRefused, match="it is not the published model"):
+        stage.put_back()
+
+    assert stage.serves() == serves
+    assert stage.record().champion.location == serves
+    assert stage.record().pending is None
+
+
+def test_a_rollback_that_came_to_nothing_leaves_its_freeze_to_the_next(stage: Stage) -> None:
+    stage.promote()
+    with pytest.raises(PromotionRefused, match="no archived model"):
+        stage.put_back(archive="aml/mistyped.ilearner", owner="first")
+
+    stage.put_back(owner="second")
+
+    assert stage.serves() == stage.against
+    assert stage.record().freeze.owner == "second"

@@ -25,6 +25,7 @@ class Workspace:
     def __init__(self, server: Loopback) -> None:
         self.server = server
         self.key = "key-1"
+        self.token = "t0ken"
         self.created = "2016-03-31T21:00:00Z"
         server.script = self.script
 
@@ -34,7 +35,7 @@ class Workspace:
 
     def script(self, heard: Heard) -> Reply:
         management = heard.path.startswith(MANAGEMENT)
-        key = "t0ken" if management else self.key
+        key = self.token if management else self.key
         if heard.headers["authorization"] != f"Bearer {key}":
             return Say(None, 401)
         return self.manage(heard) if management else Say({"StatusCode": "Running"})
@@ -135,6 +136,15 @@ async def test_a_key_that_was_changed_is_read_again_in_a_trigger_too(
     assert workspace.server.lines.count(f"GET {MANAGEMENT}/s1/endpoints/retrain") == 2
 
 
+async def test_a_key_and_a_token_that_are_both_refused_end_the_wait(workspace: Workspace) -> None:
+    backend = await aconnect(workspace.settings, "census", "retrain")
+    workspace.key, workspace.token = "key-2", "an0ther"
+
+    async with asyncio.timeout(20):
+        with pytest.raises(UnexpectedAnswer, match=r"endpoints/retrain.*got 401"):
+            await backend.arun(backend.verbs.poll(JobId("j1")))
+
+
 def test_a_wrong_token_is_told_as_what_it_is(workspace: Workspace) -> None:
     wrong = StudioSettings(workspace.server.url, "w", Secret("other"))
 
@@ -182,7 +192,7 @@ def test_an_event_loop_that_is_gone_takes_its_backends_along(workspace: Workspac
     asynchronous(workspace, "census")
     gc.collect()
 
-    assert len(module._shared) == 0
+    assert len(module._backends._loops) == 0
 
 
 @pytest.mark.parametrize(

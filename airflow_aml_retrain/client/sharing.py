@@ -1,0 +1,48 @@
+"""
+What the triggers of one event loop share: one look-up, one token, one `Backend`.
+
+Law: weak in the loop, for sockets and locks belong to one; weak in what is shared, which lives
+only as long as somebody uses it. So a key that was read is forgotten with its last user.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Loop(Generic[T]):
+    values: WeakValueDictionary[Hashable, T] = field(default_factory=WeakValueDictionary)
+    locks: WeakValueDictionary[Hashable, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+
+
+class Shared(Generic[T]):
+    """Values by key, one set for each event loop; a value must allow weak references to it."""
+
+    def __init__(self) -> None:
+        self._loops = WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop[T]]()
+
+    def kept(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The running loop's value for *key*, made if there is none."""
+        values = self._here().values
+        found = values.get(key)
+        if found is None:
+            found = values[key] = make()
+        return found
+
+    async def found(self, key: Hashable, look_up: Callable[[], Awaitable[T]]) -> T:
+        """The same where making it takes a while: whoever wants it meanwhile waits for it."""
+        here = self._here()
+        lock = here.locks.setdefault(key, asyncio.Lock())
+        async with lock:
+            value = here.values.get(key)
+            if value is None:
+                value = here.values[key] = await look_up()
+            return value
+
+    def _here(self) -> _Loop[T]:
+        return self._loops.setdefault(asyncio.get_running_loop(), _Loop())

@@ -1,0 +1,151 @@
+"""What the ledger of arrivals promises, without a socket: errands are sent what they ask for."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from airflow_aml_retrain.client.arrivals import Arrivals
+from airflow_aml_retrain.client.errands import Errand, Fetch, Look, Make, Step
+from airflow_aml_retrain.client.watching import complete
+from airflow_aml_retrain.errors import BadInput
+from airflow_aml_retrain.wire.arrivals import FULL, BlobVersion, Delivered, manifest_from
+from airflow_aml_retrain.wire.settling import Settling
+
+ARRIVALS = Arrivals("books/arrivals", "data/landing/")
+NOON = "2026-11-01T12:00:00+00:00"
+
+
+def blob(name: str, version: int = 1, *, modified: str = NOON) -> BlobVersion:
+    return BlobVersion(name, f"0x{version}", 10, modified)
+
+
+@dataclass
+class Shelf:
+    """What lies in storage, by place; *asked* are the manifests that were read."""
+
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def run(self, errand: Errand[Any]) -> Any:
+        answer: object = None
+        while True:
+            try:
+                step = errand.send(answer)
+            except StopIteration as end:
+                return end.value
+            answer = self.answer(step)
+
+    def answer(self, step: Step) -> object:
+        match step:
+            case Look(place):
+                names = [name for name in self.blobs if name.startswith(place)]
+                return [blob(name.partition("/")[2]) for name in sorted(names)]
+            case Fetch(place):
+                self.asked.append(place)
+                return self.blobs[place]
+            case Make(place, data):
+                return self.blobs.setdefault(place, data) is data
+            case other:
+                raise AssertionError(other)
+
+
+def deliver(shelf: Shelf, known: Delivered, *blobs: BlobVersion) -> Delivered:
+    delivered: Delivered = shelf.run(
+        ARRIVALS.deliver(
+            known, lambda known: known.lacks(blobs), [*known.versions.values(), *blobs]
+        )
+    )
+    return delivered
+
+
+def test_of_two_who_deliver_at_once_one_has_and_the_other_reads_what() -> None:
+    shelf, nothing = Shelf(), Delivered()
+    first = deliver(shelf, nothing, blob("a"), blob("b"))
+
+    second = deliver(shelf, nothing, blob("b"), blob("c"))
+
+    assert (first.number, second.number) == (1, 2)
+    assert set(second.versions) == {"a", "b", "c"}
+    batches = [manifest_from(data).blobs for data in shelf.blobs.values()]
+    assert [[each.name for each in batch] for batch in batches] == [["a", "b"], ["c"]]
+
+
+def test_a_new_version_of_a_blob_takes_the_place_of_the_old_one() -> None:
+    shelf = Shelf()
+    known = deliver(shelf, Delivered(), blob("a"), blob("b"))
+
+    known = deliver(shelf, known, blob("a", 2))
+
+    assert known.versions["a"].etag == "0x2"
+    assert shelf.run(ARRIVALS.delivered()).versions == known.versions
+    assert shelf.run(ARRIVALS.delivered(most=1)).versions["a"].etag == "0x1"
+
+
+def test_a_long_history_is_read_from_the_last_full_manifest_on() -> None:
+    shelf, known = Shelf(), Delivered()
+    for number in range(1, 2 * FULL + 3):
+        known = deliver(shelf, known, blob(f"{number}"))
+    shelf.asked.clear()
+
+    read = shelf.run(ARRIVALS.delivered())
+
+    assert read.versions == known.versions
+    assert len(shelf.asked) == 3
+    assert shelf.run(ARRIVALS.delivered(most=FULL + 1)).number == FULL + 1
+
+
+def test_what_another_ledger_or_another_writer_left_is_no_manifest_of_ours() -> None:
+    shelf = Shelf()
+    known = deliver(shelf, Delivered(), blob("a"))
+    shelf.blobs |= {f"{ARRIVALS.folder}/deeper/00000002.json": b"", f"{ARRIVALS.folder}/x": b""}
+
+    assert shelf.run(ARRIVALS.delivered()) == known
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b'{"schema": "other"}', b'{"schema": 1, "number": 1}']
+)
+def test_a_manifest_that_is_none_is_said(data: bytes) -> None:
+    with pytest.raises(BadInput, match="manifest of arrivals"):
+        manifest_from(data)
+
+
+def test_what_settles_is_measured_between_two_looks_whatever_storage_s_clock_says() -> None:
+    settling = Settling(60.0)
+    skewed = [blob("past", modified="1999-01-01T00:00:00+00:00"), blob("future", modified="2099")]
+
+    assert settling.settled(skewed, began=0.0, ended=5.0) == []
+    assert settling.settled(skewed, began=64.0, ended=66.0) == []
+    assert settling.settled(skewed, began=65.0, ended=67.0) == skewed
+
+
+def test_a_blob_that_changes_settles_anew_and_its_neighbours_wait_but_not_for_ever() -> None:
+    settling = Settling(60.0)
+
+    for second in range(0, 121, 30):
+        found = [blob("still"), blob("busy", second)]
+        told = settling.settled(found, began=float(second), ended=float(second))
+
+        assert told == ([blob("still")] if second == 120 else [])
+
+
+def test_without_settling_the_first_look_tells() -> None:
+    assert Settling(0.0).settled([blob("a")], began=0.0, ended=1.0) == [blob("a")]
+
+
+@pytest.mark.parametrize(
+    ("names", "data"),
+    [
+        (["in/a/1.csv", "in/b/1.csv", "in/b/_SUCCESS"], ["in/b/1.csv"]),
+        (["in/b/part=1/1.csv", "in/b/_SUCCESS"], ["in/b/part=1/1.csv"]),
+        (["in/1.csv", "in/_SUCCESS"], ["in/1.csv"]),
+        (["in/bc/1.csv", "in/b/_SUCCESS"], []),
+        (["in/1.csv", "_SUCCESS"], []),
+    ],
+    ids=str,
+)
+def test_a_marker_speaks_for_its_folder_and_those_below(names: list[str], data: list[str]) -> None:
+    found = complete([blob(name) for name in names], "in/", ".csv", "_SUCCESS")
+
+    assert [each.name for each in found] == data
