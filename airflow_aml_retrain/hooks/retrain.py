@@ -10,19 +10,35 @@ from airflow.sdk import BaseHook
 
 from airflow_aml_retrain.client.backend import Backend
 from airflow_aml_retrain.errors import NotConfigured
+from airflow_aml_retrain.hooks.resource_manager import AmlResourceManagerHook
 from airflow_aml_retrain.hooks.service import AmlServiceHook
 from airflow_aml_retrain.hooks.studio import AmlStudioHook
 
-_HOOKS: Final[dict[str | None, type[AmlStudioHook | AmlServiceHook]]] = {
+_Hook = AmlStudioHook | AmlServiceHook | AmlResourceManagerHook
+
+_HOOKS: Final[dict[str | None, type[_Hook]]] = {
     AmlStudioHook.conn_type: AmlStudioHook,
     AmlServiceHook.conn_type: AmlServiceHook,
+    AmlResourceManagerHook.conn_type: AmlResourceManagerHook,
 }
 
 
-def backend_for(conn_id: str, service: str | None = None, endpoint: str | None = None) -> Backend:
-    """Connect to an endpoint, by what the connection's type asks for."""
+def backend_for(
+    conn_id: str,
+    service: str | None = None,
+    endpoint: str | None = None,
+    *,
+    otherwise: str | None = None,
+) -> Backend:
+    """
+    Connect to an endpoint, by what the connection's type asks for.
+
+    *otherwise* is the endpoint of a workspace's web service that is meant where none is named.
+    """
     conn = BaseHook.get_connection(conn_id)
-    return _hook(conn_id, conn.conn_type).backend_of(conn, service or None, endpoint or None)
+    hook = _hook(conn_id, conn.conn_type)
+    named = endpoint or (otherwise if isinstance(hook, AmlStudioHook) else None)
+    return hook.backend_of(conn, service or None, named)
 
 
 async def abackend_for(
@@ -34,7 +50,7 @@ async def abackend_for(
     return await hook.abackend_of(conn, service or None, endpoint or None)
 
 
-def _hook(conn_id: str, conn_type: str | None) -> AmlStudioHook | AmlServiceHook:
+def _hook(conn_id: str, conn_type: str | None) -> _Hook:
     # Environment variables spell a type with dashes when they are written as a URI.
     hook = _HOOKS.get((conn_type or "").replace("-", "_"))
     if hook is None:

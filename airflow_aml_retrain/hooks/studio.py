@@ -1,7 +1,6 @@
 """A Studio workspace (`aml_studio`): its endpoints are named, their URLs and keys looked up."""
 
-import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
 from airflow.sdk.log import amask_secret, mask_secret
@@ -18,13 +17,12 @@ from airflow_aml_retrain.hooks.fields import (
     speaking_of,
     text,
 )
+from airflow_aml_retrain.hooks.masking import amask_soon
 from airflow_aml_retrain.wire.conversation import Conversation
 from airflow_aml_retrain.wire.endpoints import Workspace
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
-
-_masking: Final = set[asyncio.Task[None]]()
 
 
 class AmlStudioHook(BaseHook):
@@ -73,7 +71,7 @@ class AmlStudioHook(BaseHook):
             backend = await aconnect(settings_of(conn), self._named(service), endpoint)
         for secret in to_mask(backend.keyring):
             await amask_secret(secret)
-        mask_renewed(backend.keyring, _amask_soon)
+        mask_renewed(backend.keyring, amask_soon)
         return backend
 
     def workspace(self) -> Studio:
@@ -134,14 +132,6 @@ def settings_of(conn: "Connection") -> StudioSettings:
         raise NotConfigured(msg)
     token = password(conn, "the workspace's authorization token")
     return StudioSettings(region_or_url, workspace_id, token, insecure_hosts(extra))
-
-
-def _amask_soon(secret: str) -> None:
-    """Mask *secret* from inside an event loop, where nothing can be awaited."""
-    task = asyncio.get_running_loop().create_task(amask_secret(secret))
-    # The loop alone would let it be collected before it has run.
-    _masking.add(task)
-    task.add_done_callback(_masking.discard)
 
 
 def _ensured(

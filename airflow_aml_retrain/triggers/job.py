@@ -5,22 +5,23 @@ An outage never fails or cancels a healthy job: only a final state, the deadline
 ends the wait. `cleanup` cancels nothing, for it also runs when a triggerer restarts.
 """
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from airflow.sdk import TaskInstanceState
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from airflow_aml_retrain.errors import DeadlineExceeded, RetrainError
+from airflow_aml_retrain.errors import RetrainError
 from airflow_aml_retrain.triggers.events import event_of, event_of_trouble
-from airflow_aml_retrain.triggers.owner import state_of
-from airflow_aml_retrain.wire.conversation import Conversation, pause
-from airflow_aml_retrain.wire.jobs import JobId, JobReport, JobState, wait
+from airflow_aml_retrain.triggers.owner import is_awaited_elsewhere
+from airflow_aml_retrain.triggers.reach import backend_in_time
+from airflow_aml_retrain.wire.conversation import Conversation, Pause
+from airflow_aml_retrain.wire.jobs import JobId, JobReport, JobState, JobVerbs, wait
 
 if TYPE_CHECKING:
     from airflow_aml_retrain.client.backend import Backend
+
+_DEFERRED: Final = 6.0
+"""Seconds within which the process that deferred has ended, and Airflow knows."""
 
 
 class JobTrigger(BaseTrigger):
@@ -76,10 +77,12 @@ class JobTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         job = JobId(self.reference)
         try:
-            backend = await self._backend_in_time()
+            backend = await self._backend(self.deadline)
             try:
                 job = backend.job(self.reference)
-                report = await backend.arun(self._waiting(backend, job), until=self.deadline)
+                report = await backend.arun(
+                    resumed(backend.verbs, job, every=self.poll_interval), until=self.deadline
+                )
             finally:
                 await backend.aclose()
         except RetrainError as exc:
@@ -89,24 +92,14 @@ class JobTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """A person stopped the task, so stop the job that it was waiting for."""
-        if not self.cancel_on_kill or await self._is_awaited_elsewhere():
+        if not self.cancel_on_kill or await is_awaited_elsewhere(self.task_instance):
             return
-        backend = await self._backend()
+        backend = await self._backend(None)
         try:
             await backend.arun(backend.verbs.cancel(backend.job(self.reference)))
         finally:
             await backend.aclose()
         self.log.info("Cancelled %s, because its task was stopped", self.reference)
-
-    def _waiting(self, backend: "Backend", job: JobId) -> Conversation[JobReport]:
-        """
-        Wait, beginning with a pause: the task has just looked.
-
-        Without it the trigger could fire while the process that deferred still ends, which 3.3.2
-        takes for the failure of the task that has meanwhile been resumed.
-        """
-        yield from pause(self.poll_interval)
-        return (yield from wait(backend.verbs, job, every=self.poll_interval))
 
     def _answer(self, report: JobReport) -> TriggerEvent:
         if self.end_from_trigger and report.state is JobState.SUCCEEDED:
@@ -115,31 +108,19 @@ class JobTrigger(BaseTrigger):
             return TaskSuccessEvent()
         return TriggerEvent(event_of(report))
 
-    async def _backend(self) -> "Backend":
-        from airflow_aml_retrain.hooks.retrain import abackend_for
+    async def _backend(self, deadline: float | None) -> "Backend":
+        return await backend_in_time(self.conn_id, self.service, self.endpoint, deadline)
 
-        return await abackend_for(self.conn_id, self.service, self.endpoint)
 
-    async def _backend_in_time(self) -> "Backend":
-        """The backend, whose look-up may last as long as the wait itself, and not longer."""
-        left = None if self.deadline is None else max(1.0, self.deadline - time.time())
-        try:
-            async with asyncio.timeout(left):
-                return await self._backend()
-        except TimeoutError as exc:
-            msg = f"the deadline has passed before {self.conn_id!r} could be reached"
-            raise DeadlineExceeded(msg) from exc
+def resumed(verbs: JobVerbs, job: JobId, *, every: float) -> Conversation[JobReport]:
+    """
+    Wait, beginning with a pause: the task has just looked.
 
-    async def _is_awaited_elsewhere(self) -> bool:
-        """
-        Whether the task still waits, and only this triggerer lost it.
-
-        Airflow 3.3.2 also calls `on_kill` on triggers that were assigned to another triggerer
-        (apache/airflow #73454); a task that a person stopped is no longer deferred.
-        """
-        from asgiref.sync import sync_to_async
-
-        if self.task_instance is None:
-            return False
-        state = await sync_to_async(state_of)(self.task_instance)
-        return state == TaskInstanceState.DEFERRED
+    Without it the trigger could fire while the process that deferred still ends, which 3.3.2
+    takes for the failure of the task that has meanwhile been resumed. A triggerer that starts
+    begins thousands of waits at once: the first looks are spread over a whole interval, around
+    its end, and from then on the crowd stays spread.
+    """
+    soonest = min(every, max(every / 2, _DEFERRED))
+    yield Pause(soonest, spread=max(0.1, 2 * (every / soonest - 1)))
+    return (yield from wait(verbs, job, every=every))

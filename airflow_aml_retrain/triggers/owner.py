@@ -24,6 +24,21 @@ def state_of(task: Any) -> str | None:
     return next(iter(states.get(task.run_id, {}).values()), None)
 
 
+async def is_awaited_elsewhere(task: Any) -> bool:
+    """
+    Whether *task*, that a trigger waited for, still waits, and only this triggerer lost it.
+
+    Airflow 3.3.2 also calls `on_kill` on triggers that were assigned to another triggerer
+    (apache/airflow #73454); a task that a person stopped is no longer deferred. None waits for
+    nothing: so it is outside a triggerer.
+    """
+    from asgiref.sync import sync_to_async
+
+    if task is None:
+        return False
+    return await sync_to_async(state_of)(task) == TaskInstanceState.DEFERRED
+
+
 def is_stopped_by_person(task: Any) -> bool:
     """
     Whether a task that is told to end while it runs has been failed or cleared by a person.

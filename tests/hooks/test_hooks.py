@@ -132,7 +132,9 @@ def test_a_patch_url_of_another_endpoint_than_the_task_names_is_refused(
 
 
 def test_a_connection_of_another_type_is_refused(connection: Connect) -> None:
-    with pytest.raises(NotConfigured, match="expected one of type aml_studio, aml_service, got"):
+    with pytest.raises(
+        NotConfigured, match="expected one of type aml_studio, aml_service, azure, got"
+    ):
         backend_for(connection("http", host="example.com"))
 
 

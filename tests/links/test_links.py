@@ -7,15 +7,16 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.execution_time import xcom
 from airflow.sdk.types import TaskInstanceKey
 
-from airflow_aml_retrain.links.pages import endpoint_page, job_page
+from airflow_aml_retrain.links.pages import endpoint_page, job_page, report_page
 from airflow_aml_retrain.links.task import (
     EndpointLink,
     JobLink,
     RememberedLink,
+    ReportLink,
     persist,
 )
 
-LINKS: list[type[RememberedLink]] = [JobLink, EndpointLink]
+LINKS: list[type[RememberedLink]] = [JobLink, EndpointLink, ReportLink]
 KEY = cast("TaskInstanceKey", None)
 
 
@@ -88,8 +89,29 @@ def test_a_service_known_only_by_its_url_is_shown_by_that() -> None:
     assert job_page(f"{API}/jobs/j1") == f"{API}/jobs/j1"
 
 
+def test_a_new_web_service_is_a_resource_of_the_portal() -> None:
+    resource = "/subscriptions/s1/resourcegroups/g1/providers/microsoft.machinelearning/a"
+    api = "https://ussouthcentral.services.azureml.net/subscriptions/s1/services/e1"
+
+    page = endpoint_page(api, f"azureml-arm://management.azure.com{resource}")
+
+    assert page == f"https://portal.azure.com/#resource{resource}"
+    assert job_page(f"{api}/jobs/j1", f"azureml-arm://management.azure.com{resource}") == page
+
+
 def test_the_emulator_shows_all_on_its_own_page() -> None:
     api = "http://127.0.0.1:8090/workspaces/w1/services/e1"
 
     assert endpoint_page(api, URI) == "http://127.0.0.1:8090/"
     assert job_page(f"{api}/jobs/j1", URI) == "http://127.0.0.1:8090/#j1"
+
+
+@pytest.mark.parametrize("map_index", [None, -1])
+def test_a_report_is_a_page_of_airflow_itself(map_index: int | None) -> None:
+    page = report_page("https://airflow.test/team/", "dag", "scheduled__a+b:c", "g.task", map_index)
+
+    assert page == "https://airflow.test/team/aml-retrain/report/dag/scheduled__a%2Bb%3Ac/g.task"
+
+
+def test_a_mapped_task_has_a_report_of_its_own_and_no_host_is_needed() -> None:
+    assert report_page("", "dag", "run", "task", 3) == "/aml-retrain/report/dag/run/task/3"

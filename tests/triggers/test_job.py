@@ -11,8 +11,13 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent
 
 import airflow_aml_retrain.triggers
 from airflow_aml_retrain.errors import DeadlineExceeded, JobFailed, WireError
+from airflow_aml_retrain.triggers.data import NewDataTrigger
+from airflow_aml_retrain.triggers.enough import EnoughDataTrigger
 from airflow_aml_retrain.triggers.events import report_of
-from airflow_aml_retrain.triggers.job import JobTrigger
+from airflow_aml_retrain.triggers.job import JobTrigger, resumed
+from airflow_aml_retrain.triggers.jobs import JobsTrigger
+from airflow_aml_retrain.triggers.update import UpdateTrigger
+from airflow_aml_retrain.wire.conversation import Pause
 from airflow_aml_retrain.wire.jobs import JobId, JobState, started
 from tests.operators.desk import connections
 from tests.world import TRAINING, World, census_like
@@ -116,6 +121,20 @@ async def test_a_job_of_another_service_is_not_asked_about(job: str) -> None:
         report_of(event.payload)
 
 
+@pytest.mark.parametrize(
+    ("every", "soonest", "latest"), [(0.1, 0.1, 0.11), (6.0, 6.0, 6.6), (10, 6, 14), (30, 15, 45)]
+)
+def test_the_first_looks_of_a_crowd_are_spread_and_none_comes_while_the_task_still_defers(
+    world: World, every: float, soonest: float, latest: float
+) -> None:
+    with world.backend(TRAINING) as trainer:
+        first = next(resumed(trainer.verbs, JobId("1"), every=every))
+
+    assert isinstance(first, Pause)
+    assert first.seconds == soonest
+    assert first.seconds * (1 + first.spread) == pytest.approx(latest)
+
+
 async def test_a_person_who_kills_the_task_cancels_the_job(world: World, job: str) -> None:
     await trigger(job).on_kill()
 
@@ -156,7 +175,29 @@ def every_trigger() -> list[type[BaseTrigger]]:
     ]
 
 
-EXAMPLES: dict[type[BaseTrigger], BaseTrigger] = {JobTrigger: trigger("https://h/jobs/1")}
+EXAMPLES: dict[type[BaseTrigger], BaseTrigger] = {
+    JobTrigger: trigger("https://h/jobs/1"),
+    JobsTrigger: JobsTrigger(["1", "2"], conn_id="aml_studio_default", enough=1, linger=2.5),
+    UpdateTrigger: UpdateTrigger(
+        "https://h/operationsStatus/1",
+        resource="Census [trained model]",
+        location="https://a/c/m.ilearner",
+        conn_id="azure_default",
+        deadline=1.5,
+        carried={"before": "c/definition.json"},
+    ),
+    NewDataTrigger: NewDataTrigger("data/landing/", marker="_SUCCESS", settle=1.5),
+    EnoughDataTrigger: EnoughDataTrigger(
+        "data/landing/",
+        arrivals="aml-retrain/arrivals",
+        consumer="dag/group",
+        minimum_blobs=1,
+        minimum_rows=500,
+        poll_interval=60.0,
+        deadline=1.5,
+        wasb_conn_id="wasb_default",
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", every_trigger())

@@ -1,0 +1,36 @@
+"""How a trigger comes by its backend."""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from airflow_aml_retrain.errors import DeadlineExceeded
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from airflow_aml_retrain.client.backend import Backend
+
+
+async def backend_in_time(
+    conn_id: str, service: str | None, endpoint: str | None, deadline: float | None
+) -> "Backend":
+    """The backend, whose look-up may last as long as the wait itself, and not longer."""
+    left = None if deadline is None else max(1.0, deadline - time.time())
+    try:
+        async with asyncio.timeout(left):
+            # Not in the loop: it takes most of a second, in which no other trigger would move.
+            abackend_for = await asyncio.to_thread(_loaded)
+            return await abackend_for(conn_id, service, endpoint)
+    except TimeoutError as exc:
+        msg = f"the deadline has passed before {conn_id!r} could be reached"
+        raise DeadlineExceeded(msg) from exc
+
+
+def _loaded() -> "Callable[[str, str | None, str | None], Awaitable[Backend]]":
+    """What looks a backend up, with the libraries that it speaks with."""
+    import aiohttp  # noqa: F401 - for those who speak
+
+    from airflow_aml_retrain.hooks.retrain import abackend_for
+
+    return abackend_for
