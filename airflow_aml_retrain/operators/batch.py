@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from airflow.sdk.exceptions import AirflowTaskTerminated
 
 from airflow_aml_retrain.errors import DeadlineExceeded, NotUpdatable, UnexpectedAnswer
-from airflow_aml_retrain.triggers.owner import is_stopped_by_person
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -52,10 +51,8 @@ class BatchJob:
         backend = backend_for(operator.conn_id, operator.service, operator.endpoint)
         return cls(backend, JobMemory(context), operator.wasb_conn_id, context["ti"])
 
-    def started(self, inputs: Mapping[str, str], parameters: Mapping[str, str]) -> str:
-        """The reference of a job that runs; an earlier try's job is taken up again."""
-        from airflow_aml_retrain.wire.jobs import started
-
+    def created(self, inputs: Mapping[str, str], parameters: Mapping[str, str]) -> str:
+        """The reference of a job that is remembered; an earlier try's job is taken up again."""
         self.job = self.memory.adoptable(self.backend)
         if self.job is None:
             serving = self.serving()
@@ -64,9 +61,16 @@ class BatchJob:
             self.memory.remember(self.job, serving=serving)
         else:
             log.info("Taking up job %s of an earlier try", self.job)
-        self.backend.run(started(self.backend.verbs, self.job))
-        log.info("Job %s runs on %s", self.job, self.backend.name)
         return self.backend.reference(self.job)
+
+    def started(self, inputs: Mapping[str, str], parameters: Mapping[str, str]) -> str:
+        """The reference of a job that runs."""
+        from airflow_aml_retrain.wire.jobs import started
+
+        reference = self.created(inputs, parameters)
+        self.backend.run(started(self.backend.verbs, self.backend.job(reference)))
+        log.info("Job %s runs on %s", self.job, self.backend.name)
+        return reference
 
     def waited(self, *, every: float, until: float) -> "JobReport":
         """Wait on this worker until the job has ended; past *until* it is cancelled."""
@@ -110,6 +114,8 @@ class BatchJob:
         A worker that is drained, or has lost touch with Airflow, is told the same, and its task
         is tried again: the job is left for that try to take up.
         """
+        from airflow_aml_retrain.triggers.owner import is_stopped_by_person
+
         if not is_stopped_by_person(self.task):
             log.info("Leaving job %s to the next try", self.job)
             return

@@ -1,12 +1,11 @@
-"""Making an endpoint where one is missing."""
+"""Making an endpoint, or a twin to stage models on, where it is missing."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, timezone
 
-from airflow_aml_retrain.links.pages import endpoint_page
-from airflow_aml_retrain.links.task import EndpointLink, persist
+from airflow_aml_retrain.links.task import EndpointLink, show_endpoint
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -56,6 +55,84 @@ class CreateEndpointOperator(BaseOperator):
             description=self.description,
             throttle_level=self.throttle_level,
         )
-        persist(context, EndpointLink, endpoint_page(backend.api_url, backend.uri))
+        show_endpoint(context, backend)
         self.log.info("%s is there", backend.name)
+        return backend.uri
+
+
+class CreateTwinOperator(BaseOperator):
+    """
+    Make sure that a new web service has a twin to stage models on, and return its asset URI.
+
+    A new web service has one endpoint, which its users call; so a retrained model is judged on a
+    second web service like it. A twin that exists is left as it is. It gets keys of its own,
+    which are never stored, and reads models with the key of the storage connection.
+
+    :param service: The web service to be like: "resource group/name", or its resource id.
+        (templated)
+    :param twin: The twin, "resource group/name". (templated)
+    :param commitment_plan: What it is billed to: "resource group/name", or a resource id; used
+        only where the twin is made. (templated)
+    :param storage: Where a definition of more than 3 MB is put for the service to read,
+        "container/prefix". (templated)
+    :param conn_id: A connection of the type `azure`. (templated)
+    :param wasb_conn_id: The storage connection, with an account key. (templated)
+    :param poll_interval: Seconds between two looks at the operation.
+    :param operation_timeout: Seconds that the service may be at work on the creation.
+    """
+
+    template_fields: Sequence[str] = (
+        "service",
+        "twin",
+        "commitment_plan",
+        "storage",
+        "conn_id",
+        "wasb_conn_id",
+    )
+    operator_extra_links = (EndpointLink(),)
+    ui_color = "#e4f7ec"
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        twin: str,
+        commitment_plan: str,
+        storage: str = "aml-retrain/definitions",
+        conn_id: str = "azure_default",
+        wasb_conn_id: str = "wasb_default",
+        poll_interval: float = 5.0,
+        operation_timeout: float = 900.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.service = service
+        self.twin = twin
+        self.commitment_plan = commitment_plan
+        self.storage = storage
+        self.conn_id = conn_id
+        self.wasb_conn_id = wasb_conn_id
+        self.poll_interval = poll_interval
+        self.operation_timeout = operation_timeout
+
+    def execute(self, context: "Context") -> str:
+        from airflow_aml_retrain.client.definitions import ensure_twin
+        from airflow_aml_retrain.hooks.resource_manager import AmlResourceManagerHook
+        from airflow_aml_retrain.hooks.storage import blob_store
+
+        hook = AmlResourceManagerHook(self.conn_id)
+        with hook.manager() as arm:
+            made = ensure_twin(
+                arm,
+                blob_store(self.wasb_conn_id),
+                self.service,
+                self.twin,
+                commitment_plan=self.commitment_plan,
+                place=self.storage,
+                every=self.poll_interval,
+                until=timezone.utcnow().timestamp() + self.operation_timeout,
+            )
+        backend = hook.get_conn(self.twin)
+        show_endpoint(context, backend)
+        self.log.info("%s %s", backend.name, "was made" if made else "is there")
         return backend.uri

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_aml_retrain.links.task import ReportLink, show_report
 from airflow_aml_retrain.operators.score import ScoredData
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ class EvaluateModelOperator(BaseOperator):
     task at once. PROMOTE, REJECT and INCONCLUSIVE leave it green. The record is written whatever
     the verdict. Returns `Decided`.
 
-    :param policy: The rules, as a mapping or its JSON. (templated)
+    :param policy: The rules, as a mapping, or its YAML or JSON: see docs/policy.md. (templated)
     :param champion: What `ScoreBatchOperator` returned of the production endpoint. (templated)
     :param challenger: The same of the staging endpoint. (templated)
+    :param anchor: The same of the anchor's endpoint, by which slow decay is noticed; None where
+        nothing was scored by it. (templated)
     :param candidate: What `PatchEndpointOperator(role="staging")` returned. (templated)
     :param rows: The rows that both scored, "container/path"; the promotion is proven by some of
         them. (templated)
@@ -45,6 +48,8 @@ class EvaluateModelOperator(BaseOperator):
     :param trainer_endpoint: Its endpoint. (templated)
     :param service: The web service to promote into; with *evaluation*. (templated)
     :param endpoint: Its production endpoint; with *evaluation*. (templated)
+    :param p95_latency: Seconds by model ("champion", "challenger"), for a policy that limits the
+        latency. (templated)
     :param data_cutoff: Up to when the candidate's data reached, ISO 8601. (templated)
     :param records: Where decision records lie, "container/prefix". (templated)
     :param archives: Where models are kept, "container/prefix"; with *evaluation*. (templated)
@@ -56,6 +61,7 @@ class EvaluateModelOperator(BaseOperator):
         "policy",
         "champion",
         "challenger",
+        "anchor",
         "candidate",
         "rows",
         "evaluation",
@@ -64,6 +70,7 @@ class EvaluateModelOperator(BaseOperator):
         "trainer_endpoint",
         "service",
         "endpoint",
+        "p95_latency",
         "data_cutoff",
         "records",
         "archives",
@@ -71,6 +78,7 @@ class EvaluateModelOperator(BaseOperator):
         "wasb_conn_id",
     )
     template_fields_renderers = {"policy": "json", "candidate": "json"}  # noqa: RUF012 - Airflow's
+    operator_extra_links = (ReportLink(),)
     ui_color = "#fff0f5"
 
     def __init__(
@@ -79,6 +87,7 @@ class EvaluateModelOperator(BaseOperator):
         policy: Mapping[str, Any] | str | None,
         champion: ScoredData | str | None = None,
         challenger: ScoredData | str | None = None,
+        anchor: ScoredData | str | None = None,
         candidate: Mapping[str, Any] | str | None = None,
         rows: str | None = None,
         evaluation: str | None = None,
@@ -88,6 +97,7 @@ class EvaluateModelOperator(BaseOperator):
         trainer_endpoint: str | None = None,
         service: str | None = None,
         endpoint: str | None = None,
+        p95_latency: Mapping[str, float] | str | None = None,
         data_cutoff: str | None = None,
         records: str = "aml-retrain/records",
         archives: str = "aml-retrain/archives",
@@ -100,6 +110,7 @@ class EvaluateModelOperator(BaseOperator):
         self.policy = policy
         self.champion = champion
         self.challenger = challenger
+        self.anchor = anchor
         self.candidate = candidate
         self.rows = rows
         self.evaluation = evaluation
@@ -109,6 +120,7 @@ class EvaluateModelOperator(BaseOperator):
         self.trainer_endpoint = trainer_endpoint
         self.service = service
         self.endpoint = endpoint
+        self.p95_latency = p95_latency
         self.data_cutoff = data_cutoff
         self.records = records
         self.archives = archives
@@ -117,9 +129,10 @@ class EvaluateModelOperator(BaseOperator):
 
     def execute(self, context: "Context") -> Decided:
         from airflow_aml_retrain.gate.verdict import Verdict
-        from airflow_aml_retrain.operators.decision import decided
+        from airflow_aml_retrain.operators.decision import decided, report_of
 
         record, place = decided(self, context)
+        show_report(context, report_of(place), wasb_conn_id=self.wasb_conn_id)
         outcome = Decided(verdict=record.verdict.value, headline=record.headline, decision=place)
         self.log.info("%s", record.headline)
         self.log.info("The decision record is %s", place)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from airflow_aml_retrain.client.backend import Backend
 
 _OVER: Final = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, None})
-_NOT_ADOPTED: Final = frozenset({JobState.FAILED, JobState.CANCELLED, None})
+NOT_ADOPTED: Final = frozenset({JobState.FAILED, JobState.CANCELLED, None})
+"""States of a job that a retry does not take up; None: the service no longer knows it."""
+
 _EVERY: Final = 2.0
 
 
@@ -57,20 +59,14 @@ class JobMemory:
     def adoptable(self, backend: "Backend") -> JobId | None:
         """The remembered job, unless it has failed, was cancelled, or is gone."""
         if doomed := self._recalled("cancelling"):
-            self._see_cancelled(backend, JobId(doomed))
+            see_cancelled(backend, JobId(doomed))
+            self.forget()
             return None
         job = self.recall()
         if job is None:
             return None
-        state = _state(backend, job)
-        return None if state in _NOT_ADOPTED else job
-
-    def _see_cancelled(self, backend: "Backend", job: JobId) -> None:
-        """A cancellation that a kill cut short must not leave a job running beside the next."""
-        if _state(backend, job) not in _OVER:
-            backend.run(backend.verbs.cancel(job))
-            backend.run(wait(backend.verbs, job, every=_EVERY))
-        self.forget()
+        state = state_on(backend, job)
+        return None if state in NOT_ADOPTED else job
 
     def _note(self, *, job: str = "", serving: str = "", cancelling: str = "") -> None:
         noted: dict[str, JsonValue] = {"job": job, "serving": serving, "cancelling": cancelling}
@@ -84,7 +80,14 @@ class JobMemory:
                 return ""
 
 
-def _state(backend: "Backend", job: JobId) -> JobState | None:
+def see_cancelled(backend: "Backend", job: JobId) -> None:
+    """A cancellation that a kill cut short must not leave a job running beside the next."""
+    if state_on(backend, job) not in _OVER:
+        backend.run(backend.verbs.cancel(job))
+        backend.run(wait(backend.verbs, job, every=_EVERY))
+
+
+def state_on(backend: "Backend", job: JobId) -> JobState | None:
     """The job's state; None if the service no longer knows it."""
     try:
         return backend.run(backend.verbs.poll(job)).state

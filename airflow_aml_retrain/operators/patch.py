@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.sdk import BaseOperator
 
 from airflow_aml_retrain.errors import NotConfigured
-from airflow_aml_retrain.links.task import EndpointLink
+from airflow_aml_retrain.links.task import EndpointLink, RememberedLink, ReportLink
 from airflow_aml_retrain.operators.turn import TakesTurns
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_aml_retrain.client.backend import Backend
+    from airflow_aml_retrain.client.blobs import BlobStore
 
 
 class PatchEndpointOperator(TakesTurns, BaseOperator):
@@ -22,7 +25,8 @@ class PatchEndpointOperator(TakesTurns, BaseOperator):
     with it. No champion record, no event.
 
     In the role *production* the model of *decision* replaces the champion, if the verdict is
-    PROMOTE; with any other verdict the task is skipped and the champion stays. The change is
+    PROMOTE; with any other verdict the task is skipped and the champion stays. Where the policy
+    wants every promotion approved, a decision without an approval is refused. The change is
     seen serving, or undone to the champion before it. While another promotion of the same
     endpoint is under way the task waits, without a worker.
 
@@ -36,6 +40,9 @@ class PatchEndpointOperator(TakesTurns, BaseOperator):
     :param trainer_endpoint: Its endpoint; staging. (templated)
     :param trainer_conn_id: Its connection; default *conn_id*. (templated)
     :param sample: Rows to see the change by, a CSV "container/path"; staging. (templated)
+    :param production_service: The web service that users call, which staging must not be;
+        staging. (templated)
+    :param production_endpoint: Its endpoint; staging. (templated)
     :param service: The web service whose endpoint is changed. (templated)
     :param endpoint: The endpoint; never the default one. (templated)
     :param resource: The updatable resource. Default: the only one. (templated)
@@ -63,6 +70,8 @@ class PatchEndpointOperator(TakesTurns, BaseOperator):
         "trainer_endpoint",
         "trainer_conn_id",
         "sample",
+        "production_service",
+        "production_endpoint",
         "service",
         "endpoint",
         "resource",
@@ -71,10 +80,12 @@ class PatchEndpointOperator(TakesTurns, BaseOperator):
         "conn_id",
         "wasb_conn_id",
     )
-    operator_extra_links = (EndpointLink(),)
+    operator_extra_links: Sequence[RememberedLink] = (EndpointLink(), ReportLink())
     ui_color = "#d9f2d0"
+    # Nothing of a classic endpoint goes on behind its acceptance; an update says how long it may.
+    operation_timeout = 900.0
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - it stores each of its parameters
         self,
         *,
         role: Literal["production", "staging"] = "production",
@@ -86,6 +97,8 @@ class PatchEndpointOperator(TakesTurns, BaseOperator):
         trainer_endpoint: str | None = None,
         trainer_conn_id: str | None = None,
         sample: str | None = None,
+        production_service: str | None = None,
+        production_endpoint: str | None = None,
         service: str | None = None,
         endpoint: str | None = None,
         resource: str | None = None,
@@ -103,6 +116,8 @@ class PatchEndpointOperator(TakesTurns, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if role == "staging":
+            self.operator_extra_links = (EndpointLink(),)  # nothing has been decided yet
         self.role = role
         self.decision = decision
         self.is_dry_run = is_dry_run
@@ -112,6 +127,8 @@ class PatchEndpointOperator(TakesTurns, BaseOperator):
         self.trainer_endpoint = trainer_endpoint
         self.trainer_conn_id = trainer_conn_id
         self.sample = sample
+        self.production_service = production_service
+        self.production_endpoint = production_endpoint
         self.service = service
         self.endpoint = endpoint
         self.resource = resource
@@ -128,11 +145,27 @@ class PatchEndpointOperator(TakesTurns, BaseOperator):
         self.allow_irreversible = allow_irreversible
 
     def act(self, context: "Context") -> dict[str, Any]:
-        from airflow_aml_retrain.operators.promotion import promote
-        from airflow_aml_retrain.operators.staging import stage
-
-        deeds = {"production": promote, "staging": stage}
+        deeds = {"production": self.promote, "staging": self.stage}
         if self.role not in deeds:
             msg = f"role: expected 'production' or 'staging', got {self.role!r}"
             raise NotConfigured(msg)
-        return deeds[self.role](self, context)
+        return deeds[self.role](context)
+
+    def require(self, backend: "Backend") -> None:
+        """Raise `NotConfigured` where this operator cannot change *backend*."""
+
+    def keep_definition(self, backend: "Backend", store: "BlobStore") -> str:
+        """Where the definition is kept that is about to change; a classic endpoint has none."""
+        return ""
+
+    def promote(self, context: "Context") -> dict[str, Any]:
+        """The role *production*."""
+        from airflow_aml_retrain.operators.promotion import promote
+
+        return promote(self, context)
+
+    def stage(self, context: "Context") -> dict[str, Any]:
+        """The role *staging*."""
+        from airflow_aml_retrain.operators.staging import stage
+
+        return stage(self, context)

@@ -1,8 +1,9 @@
 """Data that a retraining job can take: one CSV of many blobs, and a hold-out set apart from it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict
 
 from airflow.sdk import BaseOperator
 
@@ -12,13 +13,20 @@ from airflow_aml_retrain.operators.run import folder_of, given
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_aml_retrain.client.blobs import BlobStore
+    from airflow_aml_retrain.client.prepare import Plan, Prepared
     from airflow_aml_retrain.client.split import Split
 
 _USUAL_FRACTION: Final = 0.2
 
 
 class PreparedData(TypedDict):
-    """What the next tasks need; places are "container/path"."""
+    """
+    What the next tasks need; places are "container/path".
+
+    Where data arrives in batches, *batches* are the first and the last one that are new to this
+    run, and *gone* how many delivered blobs are no longer there as they were.
+    """
 
     training: str
     training_rows: int
@@ -26,6 +34,8 @@ class PreparedData(TypedDict):
     holdout_rows: int
     data_cutoff: str
     blobs: int
+    batches: NotRequired[list[int]]
+    gone: NotRequired[int]
 
 
 class PrepareDataOperator(BaseOperator):
@@ -37,6 +47,10 @@ class PrepareDataOperator(BaseOperator):
 
     The hold-out is set apart in exactly one way: by key (`holdout_fraction`, `holdout_key`; the
     usual one), by time (`holdout_since` or `holdout_period`), or by `holdout_source`.
+
+    With *arrivals* the run learns from everything that has been delivered, up to a batch that is
+    bound to it and to its retries; the data cut-off is when that batch was written down. A run that
+    was woken by an event, and finds that another has consumed all of it, is skipped.
 
     :param source: Where the CSV blobs lie, "container/prefix". (templated)
     :param destination: Where to write, "container/prefix", not under *source*. (templated)
@@ -52,6 +66,12 @@ class PrepareDataOperator(BaseOperator):
     :param holdout_source: An audited hold-out of its own, "container/prefix"; the cut-off
         holds for it too. (templated)
     :param label_column: A column in which every row must have a value. (templated)
+    :param arrivals: Where `NewDataTrigger` keeps what was delivered, "container/prefix". With it
+        *data_cutoff* chooses among batches: those written down before. (templated)
+    :param take_stock: Whether what lies under *source* and was delivered by no watcher is delivered
+        by this task, as where messages wake the DAG, or a schedule does.
+    :param consumer: Who learns from it; what one has consumed is new to another. Default: the task
+        group in its DAG. (templated)
     :param wasb_conn_id: The storage connection. (templated)
     """
 
@@ -62,6 +82,8 @@ class PrepareDataOperator(BaseOperator):
         "holdout_since",
         "holdout_source",
         "label_column",
+        "arrivals",
+        "consumer",
         "wasb_conn_id",
     )
     ui_color = "#e8f1fb"
@@ -79,6 +101,9 @@ class PrepareDataOperator(BaseOperator):
         holdout_period: timedelta | None = None,
         holdout_source: str | None = None,
         label_column: str | None = None,
+        arrivals: str | None = None,
+        take_stock: bool = False,
+        consumer: str | None = None,
         wasb_conn_id: str = "wasb_default",
         **kwargs: Any,
     ) -> None:
@@ -94,15 +119,43 @@ class PrepareDataOperator(BaseOperator):
         self.holdout_period = holdout_period
         self.holdout_source = holdout_source
         self.label_column = label_column
+        self.arrivals = arrivals
+        self.take_stock = take_stock
+        self.consumer = consumer
         self.wasb_conn_id = wasb_conn_id
 
     def execute(self, context: "Context") -> PreparedData:
-        from airflow_aml_retrain.client.prepare import Plan, prepare
         from airflow_aml_retrain.hooks.storage import blob_store
 
-        cutoff = self._cutoff(context)
+        store, arrivals = blob_store(self.wasb_conn_id), given(self.arrivals)
+        if arrivals is not None:
+            return self._arrived(context, store, arrivals)
+        from airflow_aml_retrain.client.prepare import prepare
+
+        plan = self._plan(context, self._cutoff(context))
+        return self._prepared(plan, prepare(store, plan))
+
+    def _arrived(self, context: "Context", store: "BlobStore", arrivals: str) -> PreparedData:
+        """The same of what has been delivered."""
+        from airflow_aml_retrain.client.prepare import prepare
+        from airflow_aml_retrain.operators.intake import intake_of, share_of
+
+        consumer = given(self.consumer)
+        intake = intake_of(context, store, arrivals=arrivals, source=self.source, consumer=consumer)
+        until = self._cutoff(context) if given(self.data_cutoff) else None
+        share = share_of(context, intake, until=until, takes_stock=self.take_stock)
+        delivery = intake.delivery(share, self.date_pattern)
+        plan = self._plan(context, datetime.fromisoformat(share.cutoff))
+        plan = replace(plan, chosen=delivery.chosen)
+        made = self._prepared(plan, prepare(delivery, plan))
+        intake.consumption.consume(share)
+        return {**made, "batches": [share.first, share.last], "gone": delivery.gone}
+
+    def _plan(self, context: "Context", cutoff: datetime) -> "Plan":
+        from airflow_aml_retrain.client.prepare import Plan
+
         folder = f"{self.destination.rstrip('/')}/{folder_of(context)}"
-        plan = Plan(
+        return Plan(
             source=self.source,
             training=f"{folder}/training.csv",
             holdout=f"{folder}/holdout.csv",
@@ -111,14 +164,15 @@ class PrepareDataOperator(BaseOperator):
             date_pattern=self.date_pattern,
             label=given(self.label_column),
         )
-        prepared = prepare(blob_store(self.wasb_conn_id), plan)
+
+    def _prepared(self, plan: "Plan", prepared: "Prepared") -> PreparedData:
         self.log.info("Joined %s into %s: %s", self.source, plan.training, prepared)
         return PreparedData(
             training=plan.training,
             training_rows=prepared.training_rows,
             holdout=plan.holdout,
             holdout_rows=prepared.holdout_rows,
-            data_cutoff=cutoff.isoformat(),
+            data_cutoff=plan.cutoff.isoformat(),
             blobs=prepared.blobs,
         )
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_aml_retrain.operators.run import owner_of
+from airflow_aml_retrain.operators.run import given, owner_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -18,7 +18,8 @@ class ReleaseStagingOperator(BaseOperator):
     Meant as a teardown, so that a run that failed does not keep the staging endpoint.
 
     :param service: The web service. (templated)
-    :param endpoint: Its staging endpoint. (templated)
+    :param endpoint: Its staging endpoint. Default: "staging" of a classic web service; a new one
+        has but one. (templated)
     :param records: Where claims lie, "container/prefix". (templated)
     :param conn_id: The workspace, or the one service. (templated)
     :param wasb_conn_id: The storage connection. (templated)
@@ -31,7 +32,7 @@ class ReleaseStagingOperator(BaseOperator):
         self,
         *,
         service: str | None = None,
-        endpoint: str | None = "staging",
+        endpoint: str | None = None,
         records: str = "aml-retrain/records",
         conn_id: str = "aml_studio_default",
         wasb_conn_id: str = "wasb_default",
@@ -49,7 +50,7 @@ class ReleaseStagingOperator(BaseOperator):
         from airflow_aml_retrain.hooks.retrain import backend_for
         from airflow_aml_retrain.hooks.storage import blob_store
 
-        backend = backend_for(self.conn_id, self.service, self.endpoint)
+        backend = backend_for(self.conn_id, self.service, given(self.endpoint), otherwise="staging")
         claims = Claims(blob_store(self.wasb_conn_id), self.records)
         if not claims.release(backend.uri, holder=owner_of(context)):
             self.log.warning("The claim on %s was not ours any more", backend.name)

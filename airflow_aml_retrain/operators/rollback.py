@@ -8,9 +8,8 @@ from airflow.sdk import BaseOperator, timezone
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_aml_retrain.errors import PromotionRefused
-from airflow_aml_retrain.links.pages import endpoint_page
-from airflow_aml_retrain.links.task import EndpointLink, persist
-from airflow_aml_retrain.operators.run import given, owner_of
+from airflow_aml_retrain.links.task import EndpointLink, show_endpoint
+from airflow_aml_retrain.operators.run import doer_of, given
 from airflow_aml_retrain.operators.turn import TakesTurns
 
 if TYPE_CHECKING:
@@ -31,13 +30,15 @@ class RollbackEndpointOperator(TakesTurns, BaseOperator):
     :param why: The reason, which every refused promotion will show. (templated)
     :param by: Who asks. Default: who triggered the run. (templated)
     :param service: The web service. (templated)
-    :param endpoint: Its production endpoint. (templated)
+    :param endpoint: Its production endpoint. Default: "production" of a classic web service;
+        a new one has but one. (templated)
     :param resource: The updatable resource. Default: the only one. (templated)
     :param records: Where champion records lie, "container/prefix". (templated)
     :param archives: Where models are kept, "container/prefix". (templated)
     :param conn_id: The workspace, or the one service. (templated)
     :param wasb_conn_id: The storage connection. (templated)
     :param poll_interval: Seconds between two looks at the endpoint.
+    :param operation_timeout: Seconds that the service may be at work on an update of a definition.
     :param verify_timeout: Seconds after which a change not seen serving is undone.
     :param verify_batch: Whether the batch service must answer with it as well.
     :param accept_unproven: Let read-back decide where no row tells the two models apart.
@@ -66,13 +67,14 @@ class RollbackEndpointOperator(TakesTurns, BaseOperator):
         why: str = "rolled back by hand",
         by: str | None = None,
         service: str | None = None,
-        endpoint: str | None = "production",
+        endpoint: str | None = None,
         resource: str | None = None,
         records: str = "aml-retrain/records",
         archives: str = "aml-retrain/archives",
         conn_id: str = "aml_studio_default",
         wasb_conn_id: str = "wasb_default",
         poll_interval: float = 2.0,
+        operation_timeout: float = 900.0,
         verify_timeout: float = 600.0,
         verify_batch: bool = True,
         accept_unproven: bool = True,
@@ -91,6 +93,7 @@ class RollbackEndpointOperator(TakesTurns, BaseOperator):
         self.conn_id = conn_id
         self.wasb_conn_id = wasb_conn_id
         self.poll_interval = poll_interval
+        self.operation_timeout = operation_timeout
         self.verify_timeout = verify_timeout
         self.verify_batch = verify_batch
         self.accept_unproven = accept_unproven
@@ -104,17 +107,23 @@ class RollbackEndpointOperator(TakesTurns, BaseOperator):
         from airflow_aml_retrain.wire.champion import Freeze, Model
 
         store = blob_store(self.wasb_conn_id)
-        backend = backend_for(self.conn_id, self.service, self.endpoint)
-        persist(context, EndpointLink, endpoint_page(backend.api_url, backend.uri))
+        backend = backend_for(
+            self.conn_id, self.service, given(self.endpoint), otherwise="production"
+        )
+        show_endpoint(context, backend)
         promotion = promotion_for(self, backend, store)
         freeze = Freeze(
             by=_who(self.by, context),
             at=timezone.utcnow().isoformat(timespec="seconds"),
             why=self.why,
-            owner=owner_of(context),
+            owner=doer_of(context),
         )
+        champions = ChampionStore(store, self.records)
         try:
-            with ChampionStore(store, self.records).held(backend.uri) as held:
+            # Whoever is at work ends what it has begun, and nobody begins anything anew.
+            with champions.held(backend.uri, in_turn=False) as held:
+                promotion.freeze(held, freeze)
+            with champions.held(backend.uri, owner=freeze.owner) as held:
                 proof = promotion.put_back(held, freeze, archive=given(self.archive))
                 champion = held.record.champion
         except PromotionRefused as exc:
@@ -135,7 +144,8 @@ class UnfreezeEndpointOperator(TakesTurns, BaseOperator):
     Release the promotions of an endpoint that a rollback has frozen.
 
     :param service: The web service. (templated)
-    :param endpoint: Its production endpoint. (templated)
+    :param endpoint: Its production endpoint. Default: "production" of a classic web service;
+        a new one has but one. (templated)
     :param records: Where champion records lie, "container/prefix". (templated)
     :param conn_id: The workspace, or the one service. (templated)
     :param wasb_conn_id: The storage connection. (templated)
@@ -149,7 +159,7 @@ class UnfreezeEndpointOperator(TakesTurns, BaseOperator):
         self,
         *,
         service: str | None = None,
-        endpoint: str | None = "production",
+        endpoint: str | None = None,
         records: str = "aml-retrain/records",
         conn_id: str = "aml_studio_default",
         wasb_conn_id: str = "wasb_default",
@@ -167,8 +177,10 @@ class UnfreezeEndpointOperator(TakesTurns, BaseOperator):
         from airflow_aml_retrain.hooks.retrain import backend_for
         from airflow_aml_retrain.hooks.storage import blob_store
 
-        backend = backend_for(self.conn_id, self.service, self.endpoint)
-        persist(context, EndpointLink, endpoint_page(backend.api_url, backend.uri))
+        backend = backend_for(
+            self.conn_id, self.service, given(self.endpoint), otherwise="production"
+        )
+        show_endpoint(context, backend)
         _release(ChampionStore(blob_store(self.wasb_conn_id), self.records), backend.uri)
         self.log.info("Promotions of %s are open again", backend.name)
 
@@ -180,4 +192,4 @@ def _release(champions: "ChampionStore", endpoint: str) -> None:
 
 def _who(by: str | None, context: "Context") -> str:
     run = context["dag_run"]
-    return given(by) or getattr(run, "triggering_user_name", None) or owner_of(context)
+    return given(by) or getattr(run, "triggering_user_name", None) or doer_of(context)

@@ -20,13 +20,23 @@ def owner_of(context: "Context") -> str:
     return f"{task.dag_id}/{task.run_id}{'/' if group else ''}{group}{mapped}"
 
 
+def doer_of(context: "Context") -> str:
+    """Who is at work on a change: one task of `owner_of`, over its retries."""
+    return f"{owner_of(context)}:{context['ti'].task_id.rpartition('.')[2]}"
+
+
 def folder_of(context: "Context") -> str:
-    """A path for what this task writes; the hash keeps run ids apart that clean to one name."""
+    """A path for what this task writes."""
     task = context["ti"]
-    run = re.sub(r"[^A-Za-z0-9_.-]", "-", task.run_id)
     mapped = "" if task.map_index in (None, -1) else f"-{task.map_index}"
-    digest = sha256(task.run_id.encode()).hexdigest()[:8]
-    return f"{task.dag_id}/{run}-{digest}/{task.task_id}{mapped}"
+    return f"{run_folder(task.dag_id, task.run_id)}/{task.task_id}{mapped}"
+
+
+def run_folder(dag_id: str, run_id: str) -> str:
+    """A path for what a run writes; the hash keeps run ids apart that clean to one name."""
+    run = re.sub(r"[^A-Za-z0-9_.-]", "-", run_id)
+    digest = sha256(run_id.encode()).hexdigest()[:8]
+    return f"{dag_id}/{run}-{digest}"
 
 
 def given(rendered: str | None) -> str | None:
@@ -49,13 +59,15 @@ def truth(name: str, rendered: bool | str) -> bool:  # noqa: FBT001 - a paramete
 
 def mapping(name: str, rendered: Mapping[str, Any] | str | None) -> Mapping[str, Any]:
     """A templated mapping, or the JSON of one."""
+    from airflow_aml_retrain.wire.shapes import shape_of
+
     if isinstance(rendered, str):
         try:
             rendered = json.loads(rendered)
         except ValueError as exc:
-            msg = f"{name}: expected a mapping or its JSON, got {rendered!r}"
+            msg = f"{name}: expected a mapping or its JSON, got a text that is none"
             raise NotConfigured(msg) from exc
     if not isinstance(rendered, Mapping):
-        msg = f"{name}: expected a mapping, got {rendered!r}"
+        msg = f"{name}: expected a mapping, got {shape_of(rendered)}"
         raise NotConfigured(msg)
     return rendered

@@ -8,8 +8,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_aml_retrain.errors import DeadlineExceeded, JobFailed, WireError
-from airflow_aml_retrain.links.pages import job_page
-from airflow_aml_retrain.links.task import JobLink, persist
+from airflow_aml_retrain.links.task import JobLink, show_job
 from airflow_aml_retrain.operators.batch import BatchJob
 from airflow_aml_retrain.operators.run import folder_of
 
@@ -111,7 +110,7 @@ class ScoreBatchOperator(BaseOperator):
     def execute(self, context: "Context") -> ScoredData:
         job = self._job = BatchJob.open(self, context)
         reference = job.started({self.input_name: self.data}, self.parameters or {})
-        persist(context, JobLink, job_page(reference, job.backend.uri))
+        show_job(context, reference, job.backend)
         deadline = float(context["ti"].start_date.timestamp()) + self.timeout
         if self.deferrable:
             self._defer(reference, deadline)

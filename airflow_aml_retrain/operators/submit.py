@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_aml_retrain.links.pages import job_page
-from airflow_aml_retrain.links.task import JobLink, persist
+from airflow_aml_retrain.links.task import JobLink, show_job
 from airflow_aml_retrain.operators.batch import BatchJob
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ class SubmitBatchRetrainOperator(BaseOperator):
     :param endpoint: Its endpoint; default: the service's default endpoint. (templated)
     :param conn_id: The workspace, or the one service, that trains. (templated)
     :param wasb_conn_id: The storage where *inputs* lie. (templated)
+    :param start: False only creates the job, and leaves it to `WaitForJobSensor` to start it. Its
+        inputs can be read for a day.
     """
 
     template_fields: Sequence[str] = (
@@ -49,6 +50,7 @@ class SubmitBatchRetrainOperator(BaseOperator):
         endpoint: str | None = None,
         conn_id: str = "aml_studio_default",
         wasb_conn_id: str = "wasb_default",
+        start: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -58,12 +60,14 @@ class SubmitBatchRetrainOperator(BaseOperator):
         self.endpoint = endpoint
         self.conn_id = conn_id
         self.wasb_conn_id = wasb_conn_id
+        self.start = start
         self._job: BatchJob | None = None
 
     def execute(self, context: "Context") -> str:
         self._job = BatchJob.open(self, context)
-        reference = self._job.started(self.inputs, self.parameters or {})
-        persist(context, JobLink, job_page(reference, self._job.backend.uri))
+        setting = self._job.started if self.start else self._job.created
+        reference = setting(self.inputs, self.parameters or {})
+        show_job(context, reference, self._job.backend)
         return reference
 
     def on_kill(self) -> None:

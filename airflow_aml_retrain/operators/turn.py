@@ -1,6 +1,7 @@
 """Waiting for one's turn at an endpoint, without a worker."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -29,8 +30,14 @@ class TakesTurns:
     log: Any
 
     def execute(self, context: "Context") -> Any:
-        try:
+        with self.turn(context):
             return self.act(context)
+
+    @contextmanager
+    def turn(self, context: "Context") -> Iterator[None]:
+        """Where another run holds the endpoint, defer, and begin again when it may be free."""
+        try:
+            yield
         except LeaseHeld as exc:
             self._wait_for_turn(context, exc)
 

@@ -8,8 +8,7 @@ from airflow.sdk import BaseOperator, TaskInstanceState
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_aml_retrain.errors import DeadlineExceeded, JobFailed
-from airflow_aml_retrain.links.pages import job_page
-from airflow_aml_retrain.links.task import JobLink, persist
+from airflow_aml_retrain.links.task import JobLink, show_job
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -29,13 +28,16 @@ class WaitForJobSensor(BaseOperator):
     :param service: As for the task that submitted it. (templated)
     :param endpoint: As for the task that submitted it. (templated)
     :param conn_id: As for the task that submitted it. (templated)
+    :param start: Whether to start the job first, where it was only created. So no more jobs run at
+        a time than this task may wait for: `max_active_tis_per_dag` counts deferred tasks too.
     :param poll_interval: Seconds between two looks.
     :param timeout: Seconds from the start of this try after which the wait fails; the job is
         then cancelled.
     :param deferrable: False waits on the worker.
     :param cancel_on_kill: Whether stopping the task cancels the job.
     :param end_from_trigger: Whether success ends the task in the triggerer, which saves the
-        start of a worker; task listeners (OpenLineage) are not called then.
+        start of a worker. Task listeners (OpenLineage) are not called then, so None does it where
+        there are none, and Airflow refuses True where there are any.
     """
 
     template_fields: Sequence[str] = ("job", "service", "endpoint", "conn_id")
@@ -49,11 +51,12 @@ class WaitForJobSensor(BaseOperator):
         service: str | None = None,
         endpoint: str | None = None,
         conn_id: str = "aml_studio_default",
+        start: bool = False,
         poll_interval: float = 30.0,
         timeout: float = 24 * 60 * 60.0,
         deferrable: bool = True,
         cancel_on_kill: bool = True,
-        end_from_trigger: bool = True,
+        end_from_trigger: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -61,6 +64,7 @@ class WaitForJobSensor(BaseOperator):
         self.service = service
         self.endpoint = endpoint
         self.conn_id = conn_id
+        self.start = start
         self.poll_interval = poll_interval
         self.timeout = timeout
         self.deferrable = deferrable
@@ -69,11 +73,13 @@ class WaitForJobSensor(BaseOperator):
         self._task: Any = None
 
     def execute(self, context: "Context") -> str:
-        from airflow_aml_retrain.wire.jobs import wait
+        from airflow_aml_retrain.wire.jobs import started, wait
 
         self._task = context["ti"]
         backend, deadline = self._backend(), self._deadline(context)
-        persist(context, JobLink, job_page(self.job, backend.uri))
+        show_job(context, self.job, backend)
+        if self.start:
+            backend.run(started(backend.verbs, backend.job(self.job)))
         report = self._looked(backend)
         if not report.state.is_final and self.deferrable:
             context["ti"].xcom_push("return_value", self.job)  # the trigger cannot
@@ -118,12 +124,19 @@ class WaitForJobSensor(BaseOperator):
                 poll_interval=self.poll_interval,
                 deadline=deadline,
                 cancel_on_kill=self.cancel_on_kill,
-                end_from_trigger=self.end_from_trigger,
+                end_from_trigger=self._ends_from_trigger(),
             ),
             method_name="execute_complete",
             # The trigger keeps the deadline itself; this one is for a trigger that cannot.
             timeout=timedelta(seconds=self.timeout + 600),
         )
+
+    def _ends_from_trigger(self) -> bool:
+        if self.end_from_trigger is not None:
+            return self.end_from_trigger
+        from airflow.sdk.listener import get_listener_manager
+
+        return not get_listener_manager().hook.on_task_instance_success.get_hookimpls()
 
     def _looked(self, backend: "Backend") -> "JobReport":
         return backend.run(backend.verbs.poll(backend.job(self.job)))

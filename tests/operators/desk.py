@@ -18,12 +18,13 @@ from tests.world import World
 
 @dataclass
 class Desk:
-    """One production and one staging endpoint of the world's scoring service."""
+    """Endpoints of the world's scoring service: of production, for staging and for the anchor."""
 
-    world: World
+    world: Any
     container: str
     backend: Backend
     staging: str
+    anchor: str
     runs: list[Any] = field(default_factory=list)
 
     @classmethod
@@ -31,12 +32,15 @@ class Desk:
     def laid(cls, world: World, container: str, **names: str) -> "Iterator[Desk]":
         """Connections and endpoints for one test; *names* are names that they must have."""
         production = world.new_endpoint(name=names.get("production"))
-        staging = world.new_endpoint("staging", name=names.get("staging"))
+        staging, anchor = (
+            world.new_endpoint(who, name=names.get(who)) for who in ("staging", "anchor")
+        )
         staging.close()
+        anchor.close()
         before = dict(os.environ)
         os.environ.update(connections(world))
         try:
-            yield cls(world, container, production, staging.name.rpartition("/")[2])
+            yield cls(world, container, production, _last(staging), _last(anchor))
         finally:
             os.environ.clear()
             os.environ.update(before)
@@ -44,7 +48,7 @@ class Desk:
 
     @property
     def production(self) -> str:
-        return self.backend.name.rpartition("/")[2]
+        return _last(self.backend)
 
     def land(self, name: str, csv: str) -> None:
         self.world.store.write(self.container, f"landing/{name}", csv.encode())
@@ -104,6 +108,11 @@ class Desk:
                 XComModel.get_many(run_id=run.run_id, task_ids=task_id, key=key)
             ).first()
             return XComModel.deserialize_value(found) if found else None
+
+
+def _last(backend: Backend) -> str:
+    """The endpoint's own name."""
+    return backend.name.rpartition("/")[2]
 
 
 def _register(dag: DAG) -> None:

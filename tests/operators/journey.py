@@ -9,7 +9,10 @@ from airflow_aml_retrain.journeys.retrain import retrain_and_promote
 from tests.operators.desk import Desk
 from tests.world import SCORING, TRAINING
 
-POLICY: Final = {"label": "income", "checks": [{"metric": "auc", "vs": "champion", "margin": 0.01}]}
+POLICY: Final = {
+    "data": {"label": "income"},
+    "checks": [{"metric": "auc", "vs": "champion", "margin": 0.01}],
+}
 ROWS: Final = [{"age": "60", "hours": "60", "sector": "private", "income": ">50K"}]
 
 
@@ -25,6 +28,7 @@ def journey(desk: Desk, **changes: Any) -> DAG:
                 "service": SCORING,
                 "endpoint": desk.production,
                 "staging_endpoint": desk.staging,
+                "anchor_endpoint": desk.anchor,
                 "policy": POLICY,
                 "storage": desk.container,
                 "poll_interval": 0.1,

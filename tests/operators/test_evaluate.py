@@ -1,4 +1,4 @@
-"""What one `EvaluateModelOperator` promises when the training job evaluated its model itself."""
+"""What one `EvaluateModelOperator` promises, and of what it was handed, what it refuses."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -7,12 +7,18 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 
+from airflow_aml_retrain.client.blobs import split_path
+from airflow_aml_retrain.client.chain import Chain
+from airflow_aml_retrain.client.champion import ChampionStore
 from airflow_aml_retrain.demo.airflow import Home
 from airflow_aml_retrain.operators.evaluate import EvaluateModelOperator
 from airflow_aml_retrain.operators.patch import PatchEndpointOperator
+from airflow_aml_retrain.operators.score import ScoredData
+from airflow_aml_retrain.wire.champion import ChampionRecord, Model
 from tests.operators.desk import Desk
 from tests.world import SCORING, TRAINING, World, answers, census_like
 
+START = datetime(2026, 1, 1, tzinfo=UTC)
 ROWS = [{"age": "60", "hours": "60", "sector": "private", "income": ">50K"}]
 
 
@@ -26,10 +32,10 @@ def by_evaluation(desk: Desk, **policy: Any) -> DAG:
     job = desk.world.trained("good", census_like(300), desk.container)
     with desk.world.backend(TRAINING) as trainer:
         reference = trainer.reference(job)
-    dag_id, start = f"evaluation_{desk.container}", datetime(2026, 1, 1, tzinfo=UTC)
+    dag_id = f"evaluation_{desk.container}"
     place = {"records": f"{desk.container}/records", "archives": f"{desk.container}/archives"}
     where: dict[str, Any] = {"service": SCORING, "endpoint": desk.production, **place}
-    with DAG(dag_id, schedule=None, start_date=start) as dag:
+    with DAG(dag_id, schedule=None, start_date=START) as dag:
         evaluate = EvaluateModelOperator(
             task_id="evaluate",
             policy=policy,
@@ -47,7 +53,9 @@ def by_evaluation(desk: Desk, **policy: Any) -> DAG:
 def test_a_job_s_own_evaluation_can_promote_by_absolute_bounds_unproven(desk: Desk) -> None:
     before = answers(desk.backend, ROWS)
 
-    states = desk.run(by_evaluation(desk, checks=[{"metric": "auc", "at_least": 0.8}]))
+    states = desk.run(
+        by_evaluation(desk, checks=[{"metric": "auc", "at_least": 0.8, "mode": "point"}])
+    )
 
     assert states == {"evaluate": "success", "promote": "success"}
     assert desk.xcom("promote")["proven"] is False
@@ -55,7 +63,79 @@ def test_a_job_s_own_evaluation_can_promote_by_absolute_bounds_unproven(desk: De
 
 
 def test_a_comparison_without_the_champion_s_numbers_is_invalid(desk: Desk) -> None:
-    states = desk.run(by_evaluation(desk, checks=[{"metric": "auc", "vs": "champion"}]))
+    states = desk.run(
+        by_evaluation(desk, checks=[{"metric": "auc", "vs": "champion", "mode": "point"}])
+    )
 
     assert states == {"evaluate": "failed", "promote": "upstream_failed"}
     assert desk.xcom("evaluate")["verdict"] == "INVALID"
+
+
+def test_an_anchor_that_is_not_the_one_on_record_is_not_judged_against(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scored = desk.world.store.location(desk.container, "scored.csv")
+    models = {who: f"{scored}/{who}" for who in ("champion", "challenger", "anchor", "approved")}
+    record = ChampionRecord(
+        endpoint=desk.backend.uri,
+        champion=Model(location=models["champion"]),
+        anchor=Model(location=models["approved"]),
+    )
+    path = ChampionStore(desk.world.store, f"{desk.container}/records").path(desk.backend.uri)
+    desk.world.store.write(*path, record.to_json())
+    told: dict[str, Any] = {
+        who: ScoredData(
+            scored=f"{desk.container}/{who}.csv",
+            job="",
+            endpoint=desk.backend.uri,
+            before=models[who],
+            after=models[who],
+        )
+        for who in ("champion", "challenger", "anchor")
+    }
+    candidate = {"location": models["challenger"], "archive": "", "sha256": ""}
+    with DAG(f"anchored_{desk.container}", schedule=None, start_date=START) as dag:
+        EvaluateModelOperator(
+            task_id="evaluate",
+            policy={"data": {"label": "income"}, "checks": [{"metric": "auc", "vs": "champion"}]},
+            candidate={"model": candidate},
+            rows=f"{desk.container}/rows.csv",
+            records=f"{desk.container}/records",
+            **told,
+        )
+
+    assert desk.run(dag) == {"evaluate": "failed"}
+    assert desk.xcom("evaluate")["verdict"] == "INVALID"
+    chain = Chain(desk.world.store, f"{desk.container}/records", desk.backend.uri)
+    assert [entry.verdict for entry in chain.read().entries] == ["INVALID"]
+    assert desk.says(capsys, "the anchor's endpoint scored with .*/anchor, and .*/approved")
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        {"location": "https://a.blob/m.ilearner?sig=SECRET"},
+        {"model": {"location": "https://a.blob/m?sig=SECRET", "archive": "", "sha256": ""}},
+        {"model": {"location": "SECRET", "archive": "", "sha256": "", "sas": "SECRET"}},
+        "SECRET",
+    ],
+)
+def test_what_cannot_be_a_candidate_is_not_repeated(desk: Desk, candidate: Any) -> None:
+    scored = ScoredData(scored="a/b", job="", endpoint=desk.backend.uri, before="", after="")
+    with DAG(f"candidate_{desk.container}", schedule=None, start_date=START) as dag:
+        EvaluateModelOperator(
+            task_id="evaluate",
+            policy={"data": {"label": "income"}, "checks": [{"metric": "auc", "vs": "champion"}]},
+            champion=scored,
+            challenger=scored,
+            candidate=candidate,
+            rows=f"{desk.container}/rows.csv",
+            records=f"{desk.container}/records",
+        )
+
+    assert desk.run(dag) == {"evaluate": "failed"}
+    decided = desk.xcom("evaluate")
+    written = desk.world.store.read(*split_path(decided["decision"])).decode()
+    assert decided["verdict"] == "INVALID"
+    assert "candidate: " in decided["headline"]
+    assert "SECRET" not in f"{decided}{written}"

@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from airflow.sdk import task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_aml_retrain.client.blobs import split_path
 from airflow_aml_retrain.client.champion import ChampionStore
@@ -36,7 +39,10 @@ def test_a_better_model_is_promoted_seen_serving_and_remembered_without_a_secret
 
     champion = ChampionStore(desk.world.store, f"{desk.container}/records").read(desk.backend.uri)
     said = json.dumps(desk.everything_remembered()) + desk.told(capsys)
-    assert set(states.values()) == {"success"}
+    # The first champion is the anchor itself, so there is nothing else to score.
+    skipped = {task for task, state in states.items() if state == "skipped"}
+    assert skipped <= {"anchor", "score_anchor"}
+    assert set(states.values()) <= {"success", "skipped"}
     assert record(desk).verdict == "PROMOTE"
     assert answers(desk.backend, ROWS) != before
     assert champion.champion is not None
@@ -56,11 +62,28 @@ def test_a_worse_model_is_kept_out_and_the_run_is_green(desk: Desk) -> None:
 
     states = desk.run(journey(desk, **trusted))
 
-    assert states["evaluate"] == "success"
-    assert states["promote"] == "skipped"
+    assert states["score_anchor"] == states["evaluate"] == "success"
+    assert states["approve"] == states["promote"] == "skipped"
     assert desk.runs[-1].state == "success"
     assert record(desk).verdict == "REJECT"
     assert answers(desk.backend, ROWS) == promoted
+
+
+def test_where_nothing_was_scored_nothing_is_judged(desk: Desk) -> None:
+    dag = journey(desk)
+    with dag:
+
+        @task
+        def nothing_new() -> None:
+            raise AirflowSkipException
+
+        said: Any = nothing_new()
+        said >> dag.get_task("prepare")
+
+    states = desk.run(dag)
+
+    assert set(states.values()) == {"skipped"}
+    assert desk.runs[-1].state == "success"
 
 
 def test_a_dry_run_decides_and_promotes_nothing(desk: Desk) -> None:
@@ -78,7 +101,10 @@ def test_a_dry_run_decides_and_promotes_nothing(desk: Desk) -> None:
     ("policy", "why"),
     [
         ("{}", "no rules"),
-        ('{"checks": [{"metric": "auc", "vs": "champion"}], "label": "wealth"}', "wealth"),
+        (
+            '{"checks": [{"metric": "auc", "vs": "champion"}], "data": {"label": "wealth"}}',
+            "wealth",
+        ),
     ],
     ids=["no rules", "a label that is not there"],
 )

@@ -1,0 +1,79 @@
+"""
+What a run is to learn from, where data arrives: asked of the ledger, not of what woke it.
+
+Law: events only wake. A run that was woken and finds nothing new is skipped; any other learns from
+everything. So an event that is doubled, merged with others or lost (apache/airflow #56050: with
+`max_active_runs=1` a run can miss the newest ones) neither doubles data nor loses it.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSkipException
+
+from airflow_aml_retrain.client.arrivals import Arrivals
+from airflow_aml_retrain.client.consumption import Share, consumer_of
+from airflow_aml_retrain.client.intake import Intake
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_aml_retrain.client.blobs import BlobStore
+
+_OVER = frozenset({"success", "failed"})
+_WOKEN = "asset_triggered"
+
+
+def intake_of(
+    context: "Context", store: "BlobStore", *, arrivals: str, source: str, consumer: str | None
+) -> Intake:
+    """What the consumer (default: this task's group of this DAG) takes of *source*."""
+    task = context["ti"]
+    usual = consumer_of(task.dag_id, task.task_id, task.map_index)
+    return Intake(store, Arrivals(arrivals, source), consumer or usual)
+
+
+def share_of(
+    context: "Context", intake: Intake, *, until: datetime | None, takes_stock: bool
+) -> Share:
+    """
+    What this run learns from: by its earlier tries, else everything by now.
+
+    Raises `AirflowSkipException` if the run was woken by an event and all is consumed already.
+    """
+    task, run = context["ti"], context["dag_run"]
+    delivered = intake.delivered(
+        until=until, at_least=_told(context, intake.arrivals.source), takes_stock=takes_stock
+    )
+    is_woken = run.run_type == _WOKEN
+    share = intake.consumption.share(
+        task.run_id,
+        delivered,
+        lambda run_id: _is_over(task.dag_id, run_id),
+        even_if_old=not is_woken,
+    )
+    if is_woken and not share.is_new:
+        msg = f"nothing new: all up to batch {share.last} of {intake.arrivals.source} is learned"
+        raise AirflowSkipException(msg)
+    return share
+
+
+def _told(context: "Context", source: str) -> int:
+    """The last batch of *source* that the events tell of by which the run was woken."""
+    events = context.get("triggering_asset_events") or {}
+    told = 0
+    for event in (event for of_asset in events.values() for event in of_asset):
+        match (event.extra or {}).get("payload"):
+            case {"source": said, "last": int(last)} if said == source:
+                told = max(told, last)
+    return told
+
+
+def _is_over(dag_id: str, run_id: str) -> bool:
+    """Whether a run has ended; of one that cannot be asked about we do not say so."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    try:
+        return RuntimeTaskInstance.get_dagrun_state(dag_id, run_id) in _OVER
+    except (AirflowRuntimeError, OSError):
+        return False

@@ -1,0 +1,276 @@
+"""
+What is promised of a run that learns from what has arrived: nothing is lost, nothing is doubled.
+
+The blobs and the ledger are real ones in Azurite; the contexts hold as much of a run as is asked of
+it.
+"""
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from airflow.sdk import Context
+from airflow.sdk.api.datamodels._generated import DagRunState, DagRunType
+from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import DagRunStateResult, GetDagRunState
+
+from airflow_aml_retrain.client.arrivals import Arrivals
+from airflow_aml_retrain.client.blobs import BlobStore, split_path
+from airflow_aml_retrain.client.consumption import Consumption, consumer_of
+from airflow_aml_retrain.client.errands import run, version_of
+from airflow_aml_retrain.demo.azurite import Azurite
+from airflow_aml_retrain.errors import BadInput, ServiceUnavailable
+from airflow_aml_retrain.hooks.storage import blob_store
+from airflow_aml_retrain.operators.prepare import PrepareDataOperator, PreparedData
+
+DUE = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+class Field:
+    """A container in which data lands and is delivered."""
+
+    def __init__(self, store: BlobStore, container: str) -> None:
+        self.store = store
+        self.container = container
+        self.arrivals = Arrivals(f"{container}/arrivals", f"{container}/landing/")
+
+    def land(self, name: str, rows: range) -> None:
+        text = "".join(["id,income\n", *(f"{row},x\n" for row in rows)])
+        self.store.write(self.container, f"landing/{name}.csv", text.encode())
+
+    def deliver(self) -> int:
+        """What a watcher does when all has settled; the number of its batch."""
+        found = [version_of(entry) for entry in self.store.list(self.container, "landing/")]
+        known = run(self.store, self.arrivals.delivered())
+        return run(
+            self.store, self.arrivals.deliver(known, lambda known: known.lacks(found), found)
+        ).number
+
+    def arrive(self, name: str, rows: range) -> int:
+        self.land(name, rows)
+        return self.deliver()
+
+    def consumed(self, consumer: str = "d") -> int:
+        return Consumption(self.store, self.arrivals.folder, consumer).consumed()
+
+    def ids(self, made: PreparedData, *keys: str) -> list[int]:
+        """The ids in the training data and the hold-out, sorted."""
+        found: list[int] = []
+        for key in keys or ("training", "holdout"):
+            data = self.store.read(*split_path(cast("dict[str, str]", made)[key]))
+            rows = csv.reader(io.StringIO(data.decode(), newline=""))
+            found += [int(row[0]) for row in rows if row[0] != "id"]
+        return sorted(found)
+
+    def prepare(self, run_id: str, *told: int, **more: Any) -> PreparedData:
+        """One try of a run that was woken by events about batches (none: by a person)."""
+        usual: dict[str, Any] = {
+            "source": f"{self.container}/landing/",
+            "destination": f"{self.container}/prepared",
+            "arrivals": f"{self.container}/arrivals",
+            "holdout_fraction": 0.3,
+        }
+        operator = PrepareDataOperator(task_id="prepare", **{**usual, **more})
+        return operator.execute(woken(run_id, self.arrivals.source, told))
+
+
+def woken(run_id: str, source: str, told: tuple[int, ...]) -> Context:
+    """The context of a run that was woken by events, doubled or not, merged or not."""
+    task = SimpleNamespace(dag_id="d", task_id="prepare", run_id=run_id, map_index=-1)
+    events = [
+        SimpleNamespace(extra={"payload": {"source": source, "first": number, "last": number}})
+        for number in told
+    ]
+    kind = DagRunType.ASSET_TRIGGERED if told else DagRunType.MANUAL
+    return cast(
+        "Context",
+        {
+            "ti": task,
+            "dag_run": SimpleNamespace(run_after=DUE, run_type=kind),
+            "triggering_asset_events": {"asset": events},
+        },
+    )
+
+
+@pytest.fixture
+def field(azurite: Azurite, container: str, monkeypatch: pytest.MonkeyPatch) -> Field:
+    conn = (
+        f'{{"conn_type": "wasb", "extra": {{"connection_string": "{azurite.connection_string}"}}}}'
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_WASB_DEFAULT", conn)
+    return Field(blob_store("wasb_default"), container)
+
+
+@pytest.fixture(autouse=True)
+def states(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The states of runs, as Airflow tells a task that asks; all still run."""
+    states: dict[str, str] = {}
+
+    def send(msg: GetDagRunState) -> DagRunStateResult:
+        return DagRunStateResult(state=DagRunState(states.get(msg.run_id, "running")))
+
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=send), raising=False)
+    return states
+
+
+def test_a_run_learns_from_everything_up_to_the_batch_that_woke_it(field: Field) -> None:
+    field.arrive("one", range(50))
+    first = field.prepare("r1", 1)
+    field.arrive("two", range(50, 100))
+
+    second = field.prepare("r2", 2)
+
+    assert field.ids(first) == list(range(50))
+    assert field.ids(second) == list(range(100))
+    assert (first["batches"], second["batches"]) == ([1, 1], [2, 2])
+    assert first["data_cutoff"] <= second["data_cutoff"]
+    assert not set(field.ids(first, "holdout")) & set(field.ids(second, "training"))
+
+
+def test_a_retry_resolves_to_the_same_data_whatever_has_come_since(field: Field) -> None:
+    field.arrive("one", range(50))
+    first = field.prepare("r1", 1)
+    field.arrive("two", range(50, 100))
+
+    again = field.prepare("r1", 1)
+
+    assert again == first
+    assert field.ids(again) == list(range(50))
+
+
+@pytest.mark.parametrize("told", [(1, 2, 3), (1, 1, 3, 3), (3,), (1,)], ids=str)
+def test_merged_doubled_and_lost_events_neither_lose_nor_double_data(
+    field: Field, told: tuple[int, ...]
+) -> None:
+    for number in range(3):
+        field.arrive(f"{number}", range(number * 20, number * 20 + 20))
+
+    made = field.prepare("r1", *told)
+
+    assert field.ids(made) == list(range(60))
+    assert made["batches"] == [1, 3]
+
+
+def test_an_event_that_comes_again_after_its_batch_was_learned_skips_its_run(field: Field) -> None:
+    field.arrive("one", range(50))
+    field.prepare("r1", 1)
+
+    with pytest.raises(AirflowSkipException, match="nothing new: all up to batch 1"):
+        field.prepare("r2", 1)
+
+
+def test_a_person_s_run_learns_from_everything_new_or_not(field: Field) -> None:
+    field.arrive("one", range(50))
+    field.prepare("r1", 1)
+
+    made = field.prepare("by hand")
+
+    assert field.ids(made) == list(range(50))
+    assert made["batches"] == [2, 1]
+
+
+def test_a_batch_is_new_to_one_run_only_and_counts_when_its_data_is_made(field: Field) -> None:
+    field.arrive("one", range(50))
+    with pytest.raises(BadInput, match="no label column"):
+        field.prepare("r1", 1, label_column="nowhere")
+    assert field.consumed() == 0
+    field.arrive("two", range(50, 100))
+
+    second = field.prepare("r2", 2)
+    first = field.prepare("r1", 1)
+
+    # As r1 still ran, what it was given was not given to r2 as new.
+    assert (first["batches"], second["batches"]) == ([1, 1], [2, 2])
+    assert field.consumed() == 2
+
+
+def test_what_a_run_had_that_ended_without_learning_is_new_to_the_next(
+    field: Field, states: dict[str, str]
+) -> None:
+    field.arrive("one", range(50))
+    with pytest.raises(BadInput):
+        field.prepare("r1", 1, label_column="nowhere")
+    states["r1"] = "failed"
+
+    assert field.prepare("r2", 1)["batches"] == [1, 1]
+
+
+def test_an_older_run_that_comes_later_is_no_newer_candidate(field: Field) -> None:
+    field.arrive("one", range(50))
+    with pytest.raises(BadInput):
+        field.prepare("r1", 1, label_column="nowhere")
+    field.arrive("two", range(50, 100))
+    second = field.prepare("r2", 2)
+
+    first = field.prepare("r1", 1)
+
+    assert first["data_cutoff"] <= second["data_cutoff"]
+    assert field.ids(first) == list(range(50))
+
+
+@pytest.mark.parametrize(
+    ("task_id", "map_index", "consumer"),
+    [("prepare", -1, "d"), ("north.prepare", -1, "d/north"), ("model.prepare", 2, "d/model[2]")],
+)
+def test_each_group_of_a_dag_learns_for_itself(task_id: str, map_index: int, consumer: str) -> None:
+    assert consumer_of("d", task_id, map_index) == consumer
+
+
+def test_two_consumers_of_one_source_each_learn_from_all_of_it(field: Field) -> None:
+    field.arrive("one", range(50))
+
+    for consumer in ("north", "south"):
+        assert field.prepare(consumer, 1, consumer=consumer)["batches"] == [1, 1]
+
+
+def test_a_blob_that_was_replaced_is_read_in_the_version_that_was_delivered(field: Field) -> None:
+    field.land("one", range(50))
+    field.arrive("two", range(50, 100))
+    field.land("one", range(200, 250))
+
+    before = field.prepare("r1", 1)
+    number = field.deliver()
+    after = field.prepare("r2", number)
+
+    assert (field.ids(before), before["gone"]) == (list(range(50, 100)), 1)
+    assert (field.ids(after), after["gone"]) == (list(range(50, 100)) + list(range(200, 250)), 0)
+
+
+def test_what_has_not_been_delivered_is_not_read(field: Field) -> None:
+    field.arrive("one", range(50))
+    field.land("unsettled", range(50, 100))
+
+    assert field.ids(field.prepare("r1", 1)) == list(range(50))
+
+
+def test_where_no_watcher_is_the_run_takes_stock_itself(field: Field) -> None:
+    field.land("one", range(50))
+
+    made = field.prepare("r1", 0, take_stock=True)
+    with pytest.raises(AirflowSkipException):
+        field.prepare("r2", 0, take_stock=True)
+
+    assert field.ids(made) == list(range(50))
+
+
+def test_a_data_cut_off_chooses_among_batches(field: Field) -> None:
+    field.arrive("one", range(50))
+
+    with pytest.raises(BadInput, match=r"nothing of .* has been delivered yet"):
+        field.prepare("r1", data_cutoff=(DUE - timedelta(days=365)).isoformat())
+
+
+def test_an_event_of_another_ledger_is_no_silent_loss(field: Field) -> None:
+    field.arrive("one", range(50))
+
+    with pytest.raises(ServiceUnavailable, match="an event tells of batch 7"):
+        field.prepare("r1", 7)
+
+
+def test_nothing_delivered_is_said(field: Field) -> None:
+    with pytest.raises(BadInput, match="land data, or take stock"):
+        field.prepare("r1")

@@ -1,0 +1,221 @@
+"""What is promised of waiting for enough data: counted once, an outage ends nothing, soft-fail."""
+
+import asyncio
+import csv
+import io
+import json
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_aml_retrain.client.arrivals import Arrivals
+from airflow_aml_retrain.client.blobs import BlobStore, split_path
+from airflow_aml_retrain.client.csv_blobs import CsvBlob
+from airflow_aml_retrain.client.row_count import RowCount
+from airflow_aml_retrain.demo.azurite import Azurite
+from airflow_aml_retrain.errors import BadInput, DeadlineExceeded
+from airflow_aml_retrain.operators.prepare import PrepareDataOperator
+from airflow_aml_retrain.sensors.data import NewDataSensor
+from airflow_aml_retrain.triggers.enough import EnoughDataTrigger
+from tests.triggers.wire_tap import WireTap, tapped
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture
+async def tap(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WireTap]:
+    async with tapped(azurite) as tap:
+        for name, string in (
+            ("WASB_DEFAULT", azurite.connection_string),
+            ("TAPPED", tap.connection_string),
+        ):
+            conn = json.dumps({"conn_type": "wasb", "extra": {"connection_string": string}})
+            monkeypatch.setenv(f"AIRFLOW_CONN_{name}", conn)
+        yield tap
+
+
+@pytest.fixture
+def store(blob_service: Any) -> BlobStore:
+    return BlobStore(blob_service)
+
+
+def land(store: BlobStore, container: str, name: str, rows: int, *, start: int = 0) -> None:
+    text = "".join(["id,income\n", *(f"{row},x\n" for row in range(start, start + rows))])
+    store.write(container, f"landing/{name}.csv", text.encode())
+
+
+def context(run_id: str = "scheduled__2026-11-01") -> Context:
+    now = datetime.fromtimestamp(time.time(), UTC)
+    task = SimpleNamespace(
+        dag_id="d", task_id="enough", run_id=run_id, map_index=-1, start_date=now
+    )
+    run = SimpleNamespace(run_after=now, run_type="scheduled")
+    return cast("Context", {"ti": task, "dag_run": run})
+
+
+def sensor(container: str, **changes: Any) -> NewDataSensor:
+    usual = {"arrivals": f"{container}/arrivals", "poll_interval": 0.05}
+    return NewDataSensor(task_id="enough", source=f"{container}/landing/", **{**usual, **changes})
+
+
+def deferred(sensor: NewDataSensor, **changes: Any) -> EnoughDataTrigger:
+    """The trigger that the sensor hands over to, reborn, over a wire that can be cut."""
+    with pytest.raises(TaskDeferred) as caught:
+        sensor.execute(context())
+    trigger = caught.value.trigger
+    _, kwargs = trigger.serialize()
+    return EnoughDataTrigger(**{**json.loads(json.dumps(kwargs)), **changes})
+
+
+async def fired(trigger: EnoughDataTrigger) -> Any:
+    (event,) = [event async for event in trigger.run()]
+    return event.payload
+
+
+def prepare(container: str, run_id: str) -> Any:
+    operator = PrepareDataOperator(
+        task_id="prepare",
+        source=f"{container}/landing/",
+        destination=f"{container}/prepared",
+        arrivals=f"{container}/arrivals",
+        take_stock=True,
+    )
+    return operator.execute(context(run_id))
+
+
+async def test_enough_is_said_at_once_and_small(
+    store: BlobStore, container: str, tap: WireTap
+) -> None:
+    land(store, container, "one", 30)
+    land(store, container, "two", 40)
+
+    found = sensor(container, minimum_rows=70).execute(context())
+
+    assert found == {"source": f"{container}/landing/", "learned": 0, "blobs": 2, "rows": 70}
+
+
+async def test_what_has_been_learned_is_not_new(
+    store: BlobStore, container: str, tap: WireTap
+) -> None:
+    land(store, container, "one", 50)
+    prepare(container, "r1")
+    trigger = deferred(sensor(container))
+    land(store, container, "two", 20, start=50)
+
+    found = sensor(container, minimum_rows=20).execute(context())
+    told = await fired(trigger)
+
+    assert (found["learned"], found["blobs"], found["rows"]) == (1, 1, 20)
+    assert (told["found"]["learned"], told["found"]["blobs"]) == (1, 1)
+
+
+async def test_a_wait_goes_on_until_there_are_rows_enough_through_an_outage(
+    store: BlobStore, container: str, tap: WireTap
+) -> None:
+    land(store, container, "one", 30)
+    waiting = sensor(container, minimum_rows=50)
+    trigger = deferred(waiting, wasb_conn_id="tapped")
+    tap.cut()
+
+    async def mended() -> None:
+        async for _ in _ticks():
+            if tap.refused >= 2:
+                land(store, container, "two", 30, start=30)
+                tap.mend()
+                return
+
+    event, _ = await asyncio.gather(fired(trigger), mended())
+
+    assert waiting.execute_complete(context(), event)["rows"] == 60
+
+
+async def _ticks() -> AsyncIterator[None]:
+    while True:
+        await asyncio.sleep(0.01)
+        yield
+
+
+async def test_the_rows_of_a_version_are_counted_once(
+    store: BlobStore, container: str, tap: WireTap
+) -> None:
+    land(store, container, "one", 30)
+    sensor(container, minimum_rows=1).execute(context())
+    counted = Arrivals(f"{container}/arrivals", f"{container}/landing/").folder + "/counted.json"
+    place = split_path(counted)
+    known = json.loads(store.read(*place))
+
+    # A count that only who reads the blob again would correct.
+    known["landing/one.csv"][1] = 1000
+    store.write(*place, json.dumps(known).encode())
+    again = sensor(container, minimum_rows=1).execute(context())
+    land(store, container, "one", 31)
+    changed = sensor(container, minimum_rows=1).execute(context())
+
+    assert (again["rows"], changed["rows"]) == (1000, 31)
+
+
+@pytest.mark.parametrize("soft_fail", [False, True])
+async def test_when_time_is_up_the_task_fails_or_softly_is_skipped(
+    *, store: BlobStore, container: str, tap: WireTap, soft_fail: bool
+) -> None:
+    land(store, container, "one", 3)
+    waiting = sensor(container, minimum_blobs=2, timeout=0.2, soft_fail=soft_fail)
+
+    event = await fired(deferred(waiting))
+
+    with pytest.raises(
+        AirflowSkipException if soft_fail else DeadlineExceeded, match="the time to wait for enough"
+    ):
+        waiting.execute_complete(context(), event)
+
+
+async def test_a_landing_zone_that_is_not_there_yet_is_waited_for(
+    container: str, tap: WireTap
+) -> None:
+    assert isinstance(deferred(sensor(f"{container}-later")), EnoughDataTrigger)
+
+
+async def test_counts_that_cannot_be_read_say_what_to_do(
+    store: BlobStore, container: str, tap: WireTap
+) -> None:
+    land(store, container, "one", 3)
+    folder = Arrivals(f"{container}/arrivals", f"{container}/landing/").folder
+    store.write(*split_path(f"{folder}/counted.json"), b"[1]")
+
+    with pytest.raises(BadInput, match="delete the document"):
+        sensor(container, minimum_rows=1).execute(context())
+
+
+CELLS = st.text(st.sampled_from(["a", ",", '"', "\n", "\r"]), max_size=4)
+
+
+@given(st.lists(st.lists(CELLS, min_size=2, max_size=2), max_size=8), st.integers(1, 9))
+def test_counting_finds_as_many_rows_as_reading(rows: list[list[str]], size: int) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([["x", "y"], *rows])
+    data = text.getvalue().encode()
+    count = RowCount()
+
+    for start in range(0, len(data), size):
+        count.feed(data[start : start + size])
+
+    assert count.rows == len(list(CsvBlob("b", io.BytesIO(data)).rows()))
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [("", 0), ("a\n", 0), ("a\n1", 1), ("a\r\n1\r\n\r\n2\r\n", 2), ('a\n"1\n\n1"\n', 1)],
+)
+def test_headers_blank_lines_and_lines_within_quotes_are_no_rows(text: str, rows: int) -> None:
+    count = RowCount()
+    count.feed(text.encode())
+
+    assert count.rows == rows
