@@ -82,24 +82,30 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "connection-types": [_STUDIO, _SERVICE],
-        "hooks": [_modules("hooks", "service", "storage", "studio")],
+        "hooks": [_modules("hooks", "resource_manager", "service", "storage", "studio")],
         "operators": [
             _modules(
                 "operators",
+                "anchor",
+                "approve",
                 "create",
+                "definition",
                 "evaluate",
+                "many",
                 "patch",
                 "prepare",
                 "release",
                 "rollback",
                 "score",
                 "submit",
+                "update",
             )
         ],
-        "sensors": [_modules("sensors", "job")],
-        "triggers": [_modules("triggers", "job")],
+        "sensors": [_modules("sensors", "data", "job")],
+        "triggers": [_modules("triggers", "data", "enough", "job", "jobs", "update")],
         "extra-links": [
-            f"airflow_aml_retrain.links.task.{link}" for link in ("EndpointLink", "JobLink")
+            f"airflow_aml_retrain.links.task.{link}"
+            for link in ("EndpointLink", "JobLink", "ReportLink")
         ],
     }
 

@@ -1,0 +1,1 @@
+"""What Airflow's own web server shows of ours: the report of a decision."""
