@@ -6,12 +6,14 @@ the model in service on an audited hold-out, and **promoted** only if it is show
 
 | task | what it does |
 |---|---|
-| `create_endpoints` | makes the endpoints `production` and `staging` where they are missing |
+| `create_endpoints` | makes `production`, `staging` and `anchor` where they are missing |
 | `prepare` | joins the landed data up to the cut-off, and the audited hold-out |
 | `submit`, `wait` | the batch job that retrains, awaited without a worker |
 | `stage` | puts the retrained model on an endpoint that serves nobody |
-| `score_champion`, `score_challenger` | both models over the same rows |
+| `anchor` | keeps the model that a person approved last on another; skipped while it serves |
+| `score_champion`, `score_challenger`, `score_anchor` | all models over the same rows |
 | `evaluate` | the gate; it returns the verdict and where the decision record lies |
+| `approve` | asks a person where the policy wants that; passed by, or skipped, where it does not |
 | `promote` | the new model into service, seen serving, or undone; skipped if it was not better |
 
 **Trigger** asks for a data cut-off, a policy, and whether to only decide (dry run).
@@ -25,7 +27,7 @@ from airflow_aml_retrain.journeys.retrain import retrain_and_promote
 from airflow_aml_retrain.operators.create import CreateEndpointOperator
 
 POLICY = {
-    "label": "income",
+    "data": {"label": "income"},
     "checks": [
         {"metric": "auc", "vs": "champion", "margin": 0.002},
         {"metric": "log_loss", "vs": "champion", "margin": 0.005},
@@ -62,7 +64,7 @@ with DAG(
 ) as dag:
     endpoints = CreateEndpointOperator.partial(
         task_id="create_endpoints", service="Census", map_index_template="{{ task.endpoint }}"
-    ).expand(endpoint=["production", "staging"])
+    ).expand(endpoint=["production", "staging", "anchor"])
 
     endpoints >> retrain_and_promote(
         source="data/census/landing/",

@@ -3,7 +3,7 @@
 
 **rollback_endpoint** puts the model that served before back into service and freezes promotions
 of the endpoint; **unfreeze_endpoint** releases them again. Both are started by a person, with the
-button *Trigger*.
+button *Trigger*. For a new web service name its connection, and leave the endpoint empty.
 """
 
 from airflow.sdk import DAG, Param
@@ -15,7 +15,8 @@ from airflow_aml_retrain.operators.rollback import (
 
 WHERE = {
     "service": Param("Census", type="string", title="Web service"),
-    "endpoint": Param("production", type="string", title="Endpoint"),
+    "endpoint": Param("production", type=["null", "string"], title="Endpoint"),
+    "conn_id": Param("aml_studio_default", type="string", title="Connection"),
 }
 
 with DAG(
@@ -45,6 +46,7 @@ with DAG(
         task_id="roll_back",
         service="{{ params.service }}",
         endpoint="{{ params.endpoint }}",
+        conn_id="{{ params.conn_id }}",
         archive="{{ params.archive }}",
         why="{{ params.why }}",
     )
@@ -61,4 +63,5 @@ with DAG(
         task_id="unfreeze",
         service="{{ params.service }}",
         endpoint="{{ params.endpoint }}",
+        conn_id="{{ params.conn_id }}",
     )

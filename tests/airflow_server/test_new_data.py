@@ -1,0 +1,231 @@
+"""
+Data that lands wakes the example DAG, with a real scheduler and a real triggerer.
+
+Three batches land faster than one run learns, so that Airflow merges their events as it likes.
+"""
+
+import json
+import math
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from airflow_aml_retrain.client.arrivals import Arrivals
+from airflow_aml_retrain.client.blobs import BlobStore, split_path
+from airflow_aml_retrain.client.consumption import Consumption
+from airflow_aml_retrain.client.errands import run as running
+from airflow_aml_retrain.client.studio import StudioSettings, connect
+from airflow_aml_retrain.demo import story
+from airflow_aml_retrain.demo.azurite import Azurite
+from airflow_aml_retrain.demo.census import LABEL, census
+from airflow_aml_retrain.demo.control import Emulator
+from airflow_aml_retrain.demo.live import FINAL, LiveAirflow
+from airflow_aml_retrain.demo.workspace import SCORING, CensusWorkspace
+from airflow_aml_retrain.wire.secret import Secret
+
+if TYPE_CHECKING:
+    from airflow_aml_retrain.demo.rest import Json
+
+DAG_ID: Final = "retrain_on_new_data"
+BY_MESSAGE: Final = "retrain_on_messages"
+DAGS: Final = Path(__file__).parents[2] / "dags"
+BATCHES: Final = 3
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@dataclass
+class Landing:
+    """What landed in *container*, and the runs that learned from it."""
+
+    airflow: LiveAirflow
+    workspace: CensusWorkspace
+    store: BlobStore
+    container: str
+    batches: list[bytes]
+    audited: bytes
+    loss_before: float = 0.0
+    runs: "list[Json]" = field(default_factory=list)
+
+    @property
+    def arrivals(self) -> Arrivals:
+        return Arrivals("aml-retrain/arrivals", f"{self.container}/landing/")
+
+    @property
+    def consumed(self) -> int:
+        return Consumption(self.store, self.arrivals.folder, DAG_ID).consumed()
+
+    def land(self, number: int) -> None:
+        """Let a batch land; back when the watcher has written it down."""
+        self.store.write(self.container, f"landing/{number}.csv", self.batches[number - 1])
+        arrivals, store = self.arrivals, self.store
+        self.airflow.wait(
+            f"batch {number} to be delivered",
+            lambda: running(store, arrivals.delivered()).number >= number,
+            timeout=120,
+        )
+
+    def is_learned(self) -> bool:
+        self.runs = self.airflow.rest.runs(DAG_ID)
+        failed = [run for run in self.runs if run["state"] == "failed"]
+        done = all(run["state"] in FINAL for run in self.runs)
+        return bool(failed) or (done and self.consumed == BATCHES)
+
+    def woken_by_message(self, before: set[str]) -> str:
+        """The run that is woken when the queue's trigger tells of a message, as it does."""
+        rest = self.airflow.rest
+        subject = f"/blobServices/default/containers/{self.container}/blobs/landing/1.csv"
+        created = {"eventType": "Microsoft.Storage.BlobCreated", "subject": subject}
+        payload = {"queue": "census-landing", "message": json.dumps(created)}
+        [asset] = rest.call("GET", "assets", name_pattern="census_blob_created")["assets"]
+        told = {"asset_id": asset["id"], "extra": {"from_trigger": True, "payload": payload}}
+        rest.call("POST", "assets/events", told)
+
+        def new() -> list[str]:
+            return [run["dag_run_id"] for run in rest.runs(BY_MESSAGE)]
+
+        self.airflow.wait("a run", lambda: bool(set(new()) - before), timeout=120)
+        [run] = set(new()) - before
+        return run
+
+    def prepared(self) -> list[Any]:
+        """What each run that was not skipped has prepared, the earliest first."""
+        states = [self.airflow.rest.states(DAG_ID, run["dag_run_id"]) for run in self.runs]
+        return [
+            self.airflow.rest.xcom(DAG_ID, run["dag_run_id"], "prepare")
+            for run, state in zip(self.runs, states, strict=True)
+            if state["prepare"] == "success"
+        ]
+
+    def rows(self, place: str) -> Counter[str]:
+        return _rows(self.store.read(*split_path(place)))
+
+    def loss(self, endpoint: str) -> float:
+        """The log loss of what *endpoint* says of rows that nobody has landed."""
+        header, *lines = self.audited.decode().split("\n")[:500]
+        known = [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines]
+        asked = [{key: cell for key, cell in row.items() if key != LABEL} for row in known]
+        space = self.workspace
+        settings = StudioSettings(space.url, space.workspace_id, Secret(space.token))
+        with connect(settings, SCORING, endpoint) as backend:
+            said = backend.run(backend.verbs.score(asked))
+        chances = [min(max(float(row["Scored Probabilities"]), 1e-6), 1 - 1e-6) for row in said]
+        return -sum(
+            math.log(chance if row[LABEL] == ">50K" else 1 - chance)
+            for row, chance in zip(known, chances, strict=True)
+        ) / len(known)
+
+
+@pytest.fixture(scope="module")
+def landing(
+    real_airflow: LiveAirflow,
+    emulator: Emulator,
+    azurite: Azurite,
+    blob_service: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Landing]:
+    dealt = census(date(2026, 11, 1))
+    batches = list(dealt.good.landed.values())[:BATCHES]
+    workspace = CensusWorkspace.publish(emulator, dealt.published)
+    [audited] = dealt.audited.values()
+    store, container = BlobStore(blob_service), f"landing-{uuid.uuid4().hex[:8]}"
+    landing = Landing(real_airflow, workspace, store, container, batches, audited)
+    landing.loss_before = landing.loss("production")
+    story.connect(real_airflow.rest, workspace, azurite)
+    folder = tmp_path_factory.mktemp("dags")
+    for dag_id in (DAG_ID, BY_MESSAGE):
+        real_airflow.add_dag(_copy(dag_id, container, folder), dag_id)
+    real_airflow.rest.unpause(DAG_ID)
+    for number in range(1, BATCHES + 1):
+        landing.land(number)
+    real_airflow.wait("all to be learned", landing.is_learned, timeout=400)
+    yield landing
+    for dag_id in (DAG_ID, BY_MESSAGE):
+        landing.airflow.rest.call("PATCH", f"dags/{dag_id}", {"is_paused": True})
+
+
+def _copy(dag_id: str, container: str, folder: Path) -> Path:
+    """The example over a landing zone of its own, looked at without the patience of real life."""
+    file = DAGS / f"{dag_id}.py"
+    text = file.read_text().replace("data/census/landing/", f"{container}/landing/")
+    text = text.replace("settle=60, poll_interval=30", "settle=0.5, poll_interval=1")
+    (folder / file.name).write_text(text)
+    return folder / file.name
+
+
+def _rows(data: bytes) -> Counter[str]:
+    return Counter(line.strip() for line in data.decode().splitlines()[1:] if line.strip())
+
+
+def test_no_batch_is_lost_and_none_is_new_to_two_runs(landing: Landing) -> None:
+    shares = [made["batches"] for made in landing.prepared()]
+
+    assert [run["state"] for run in landing.runs] == ["success"] * len(landing.runs)
+    new = [number for first, last in shares for number in range(first, last + 1)]
+    assert sorted(new) == list(range(1, BATCHES + 1))
+
+
+def test_the_last_run_has_every_row_once_and_trains_on_none_that_it_holds_out(
+    landing: Landing,
+) -> None:
+    last = max(landing.prepared(), key=lambda made: made["batches"][1])
+    training, holdout = landing.rows(last["training"]), landing.rows(last["holdout"])
+
+    landed = sum((_rows(batch) for batch in landing.batches), Counter[str]())
+    assert training + holdout == landed
+    assert not set(training) & set(holdout)
+
+
+def test_what_was_held_out_once_is_trained_on_by_no_run(landing: Landing) -> None:
+    made = landing.prepared()
+    trained = {row for each in made for row in landing.rows(each["training"])}
+    held_out = {row for each in made for row in landing.rows(each["holdout"])}
+
+    assert not trained & held_out
+
+
+def test_the_champion_is_the_best_of_them(landing: Landing) -> None:
+    production, last = landing.loss("production"), landing.loss("staging")
+
+    assert production < landing.loss_before
+    # What the policy lets a newer one be worse by.
+    assert production <= last + 0.01
+
+
+def test_events_are_small_and_hold_no_secret(landing: Landing) -> None:
+    events = [
+        event
+        for event in landing.airflow.rest.asset_events()
+        if landing.container in json.dumps(event["extra"])
+    ]
+
+    assert sorted(event["extra"]["payload"]["last"] for event in events) == [1, 2, 3]
+    for event in events:
+        assert set(event["extra"]["payload"]) == {"source", "first", "last", "manifest"}
+
+
+def test_a_message_wakes_a_run_that_looks_for_itself_and_a_doubled_one_does_no_harm(
+    landing: Landing,
+) -> None:
+    airflow, rest = landing.airflow, landing.airflow.rest
+    rest.unpause(BY_MESSAGE)
+
+    first = landing.woken_by_message(set())
+    airflow.wait_for_task(BY_MESSAGE, first, "prepare", "success", timeout=120)
+    made = rest.xcom(BY_MESSAGE, first, "prepare")
+    # A person stops it here: what comes next is the journey of the other runs.
+    rest.call("PATCH", f"dags/{BY_MESSAGE}/dagRuns/{first}", {"state": "failed"})
+    again = landing.woken_by_message({first})
+    state = airflow.wait_for_run(BY_MESSAGE, again, timeout=120)
+
+    assert made["batches"] == [1, BATCHES]
+    assert made["blobs"] == BATCHES
+    assert state == "success"
+    tasks = rest.states(BY_MESSAGE, again)
+    assert {tasks[name] for name in ("prepare", "submit", "evaluate", "promote")} == {"skipped"}
