@@ -10,15 +10,21 @@ import fcntl
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from airflow_aml_retrain.demo import story
 from airflow_aml_retrain.demo.census import census
 from airflow_aml_retrain.demo.processes import DemoFailed, Supervisor
+from airflow_aml_retrain.demo.resources import CensusResources
+from airflow_aml_retrain.demo.scene import Scene
 from airflow_aml_retrain.demo.screen import Screen
+from airflow_aml_retrain.demo.workspace import CensusWorkspace
+
+_SCENES: Final[Mapping[str, type[Scene]]] = {"classic": CensusWorkspace, "new": CensusResources}
 
 
 class Occupied(DemoFailed):
@@ -44,10 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _tell(screen: Screen, supervisor: Supervisor, state: Path, options: argparse.Namespace) -> int:
     today = datetime.now(tz=UTC).date()  # noqa: TID251 - the demo is the outermost room
-    stage = story.set_up(screen, supervisor, state=state, dags=options.dags, census=census(today))
+    stage = story.set_up(
+        screen,
+        supervisor,
+        _SCENES[options.service],
+        state=state,
+        dags=options.dags,
+        census=census(today),
+    )
     story.land(screen, stage)
     outcomes = story.live_through(screen, stage)
-    departures = story.end(screen, outcomes)
+    departures = story.end(screen, outcomes, state / "reports")
     for departure in departures:
         screen.say(f" [bold red]Not as it should be:[/] {departure}")
     if not options.once:
@@ -83,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m airflow_aml_retrain.demo",
         description="Airflow retrains the census model, month by month, and lets the better in.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        "--service", choices=_SCENES, default="classic", help="the kind of web service"
     )
     dags = Path(__file__).parents[2] / "dags"
     parser.add_argument("--once", action="store_true", help="stop when the story is told")

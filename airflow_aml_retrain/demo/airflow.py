@@ -1,5 +1,5 @@
 """
-A whole Airflow on one machine: its home, its settings, its four processes.
+A whole Airflow on one machine: its home, its settings, its five processes.
 
 Law: whatever Airflow is told, it is told by `Home.environment`, so that each of its processes,
 and a person's own shell, can be told the same.
@@ -20,14 +20,6 @@ from typing import Final
 from airflow_aml_retrain.demo.processes import DemoFailed, Supervisor, inherited_environment
 
 USER: Final = "admin"
-
-COMPONENTS: Final = {
-    "api-server": ("api-server",),
-    # No log servers: the api-server reads the log files themselves.
-    "scheduler": ("scheduler", "--skip-serve-logs"),
-    "dag-processor": ("dag-processor",),
-    "triggerer": ("triggerer", "--skip-serve-logs"),
-}
 
 
 def free_port(wish: int = 0) -> int:
@@ -50,13 +42,15 @@ class Home:
     """
     One Airflow's own folder and settings; its keys are made anew for each.
 
-    *more* are settings on top, by the name of their environment variable.
+    People and the REST API's users come to *port*, tasks to *execution_port*; *more* are settings
+    on top, by the name of their environment variable.
     """
 
     folder: Path
     dags: Path
     port: int
-    more: Mapping[str, str] = field(default_factory=dict)
+    execution_port: int = field(default_factory=free_port)
+    more: Mapping[str, str] = field(default_factory=dict, repr=False)
     password: str = field(default_factory=lambda: secrets.token_urlsafe(9), repr=False)
     fernet_key: str = field(default_factory=_fernet_key, repr=False)
     signing_key: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
@@ -64,6 +58,11 @@ class Home:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def execution_url(self) -> str:
+        """Where tasks speak to Airflow."""
+        return f"http://127.0.0.1:{self.execution_port}/execution"
 
     @property
     def passwords(self) -> Path:
@@ -82,7 +81,7 @@ class Home:
             "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.passwords),
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.execution_url}/",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.database}",
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__HOST": "127.0.0.1",
@@ -128,11 +127,27 @@ class Home:
             raise DemoFailed(msg)
 
     def start(self, supervisor: Supervisor) -> None:
-        """Start the four components; they are up when `rest.Rest.is_healthy` says so."""
+        """Start the five components; `LiveAirflow.wait_until_up` is for when they are up."""
         environment = {**inherited_environment(), **self.environment()}
-        for name, arguments in COMPONENTS.items():
+        for name, arguments in self._components().items():
             supervisor.start(name, _airflow(*arguments), environment=environment)
+
+    def _components(self) -> dict[str, tuple[str, ...]]:
+        port = str(self.execution_port)
+        return {
+            # Two api-servers, not one that is both: Airflow commits its audit log in the event
+            # loop (airflow/api_fastapi/logging/decorators.py). Were a task's request answered in
+            # the same process, it could hold SQLite's lock and need that loop to commit: each
+            # would wait for the other, until SQLite gives up after 5 s and REST answers 500.
+            "api-server": ("api-server", "--apps", "core"),
+            "execution-api": ("api-server", "--apps", "execution", "--port", port),
+            # No log servers: the api-server reads the log files themselves.
+            "scheduler": ("scheduler", "--skip-serve-logs"),
+            "dag-processor": ("dag-processor",),
+            "triggerer": ("triggerer", "--skip-serve-logs"),
+        }
 
 
 def _airflow(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "airflow", *arguments]
+    # Not the folder we are started in: there the package would be found, and its plugin, twice.
+    return [sys.executable, "-P", "-m", "airflow", *arguments]

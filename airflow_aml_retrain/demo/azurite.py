@@ -32,9 +32,10 @@ _PATIENCE: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Azurite:
-    """A running Azurite, known by its port on the loopback."""
+    """A running Azurite, known by its *port*, and its *host* where that is not this machine."""
 
     port: int
+    host: str = "127.0.0.1"
 
     @classmethod
     def start(
@@ -69,7 +70,7 @@ class Azurite:
 
     @property
     def blob_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/{ACCOUNT}/"
+        return f"http://{self.host}:{self.port}/{ACCOUNT}/"
 
     @property
     def connection_string(self) -> str:

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import requests  # noqa: TID253 - no DAG file imports the demo
+
+from airflow_aml_retrain.client.hosts import is_loopback
 
 _PATIENCE: Final = 60.0
 
@@ -30,6 +33,25 @@ class Control:
         """
         path = f"workspaces/{workspace_id}/services"
         return dict(self._ask("POST", path, {"name": name, "kind": kind, **wishes}))
+
+    def web_service(self, *, resource_group: str, name: str, kind: str, **wishes: object) -> Json:
+        """
+        Publish a new web service of *kind* "training" or "scoring".
+
+        Its ``id``, ``subscription_id``, ``api_location``, ``primary_key``, ``resource_name`` and
+        ``commitment_plan``.
+        """
+        wished = {"resource_group": resource_group, "name": name, "kind": kind, **wishes}
+        return dict(self._ask("POST", "webservices", wished))
+
+    def principal(self, **wishes: object) -> Json:
+        """
+        Register somebody who may sign in to the Resource Manager.
+
+        The ``tenant_id``, ``client_id``, ``client_secret`` and, for a managed identity, the
+        ``identity_header``.
+        """
+        return dict(self._ask("POST", "principals", wishes))
 
     def fail_next(self, do: Mapping[str, object], *, times: int = 1, **where: str) -> None:
         """Make the next answers misbehave; *where* is ``plane``, ``method``, ``path``."""
@@ -77,3 +99,10 @@ class Emulator:
     @property
     def control(self) -> Control:
         return Control(self.url)
+
+
+def insecure_hosts(url: str) -> tuple[str, ...]:
+    """What a connection must name in its `insecure_hosts`, so that *url* is spoken to."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return () if parts.scheme == "https" or is_loopback(host) else (host,)

@@ -13,7 +13,17 @@ from typing import Final
 
 from airflow_aml_retrain.demo.processes import DemoFailed
 
-_START: Final = re.compile(r"start_date=datetime\(\d+, \d+, \d+, tzinfo=UTC\)")
+_START: Final = re.compile(r"start_date=datetime\((\d+), (\d+), (\d+), tzinfo=UTC\)")
+
+
+def begins(file: Path) -> date:
+    """The day on which the schedule of the DAG in *file* begins."""
+    found = _START.search(file.read_text())
+    if found is None:
+        msg = f"{file} has no DAG that begins like {_START.pattern!r}"
+        raise DemoFailed(msg)
+    year, month, day = map(int, found.groups())
+    return date(year, month, day)
 
 
 def dated(dags: Path, folder: Path, start: date) -> Path:

@@ -18,11 +18,16 @@ def start(
     port: int,
     *,
     propagation: float = 2.0,
+    operation_time: float = 1.0,
+    job_time: float = 0.0,
+    jobs_at_a_time: int = 40,
 ) -> Emulator:
     """
     Start the emulator on *port*; it keeps what it knows in *state*, its models in *azurite*.
 
-    *propagation* is for how many seconds a PATCH is not seen yet.
+    *propagation* is for how many seconds a PATCH is not seen yet, *operation_time* how many the
+    update of a definition takes, *job_time* how many a job takes at least; an endpoint runs
+    *jobs_at_a_time*.
     """
     supervisor.start(
         "emulator",
@@ -32,6 +37,9 @@ def start(
             *("--state", state),
             *("--storage", azurite.connection_string),
             *("--propagation", str(propagation)),
+            *("--operation-time", str(operation_time)),
+            *("--job-time", str(job_time)),
+            *("--jobs-at-a-time", str(jobs_at_a_time)),
         ],
         # Trees grown by several threads wait for each other on a machine as busy as ours.
         environment={**inherited_environment(), "OMP_NUM_THREADS": "1"},

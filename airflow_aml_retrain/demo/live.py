@@ -12,7 +12,7 @@ import psutil
 
 from airflow_aml_retrain.demo.airflow import USER, Home
 from airflow_aml_retrain.demo.processes import DemoFailed, Supervisor
-from airflow_aml_retrain.demo.rest import Json, Rest
+from airflow_aml_retrain.demo.rest import Json, Rest, serves_tasks
 
 FINAL: Final = frozenset({"success", "failed"})
 
@@ -39,7 +39,7 @@ class LiveAirflow:
         return live
 
     def wait_until_up(self) -> None:
-        self.wait("Airflow to be up", self.rest.is_healthy, timeout=_START)
+        self.wait("Airflow to be up", self._is_up, timeout=_START)
 
     def wait(self, what: str, is_so: Callable[[], bool], *, timeout: float) -> None:
         """Until *is_so* says yes."""
@@ -91,6 +91,11 @@ class LiveAirflow:
         if worker is not None:
             os.kill(worker.pid, signal.SIGKILL)
         os.kill(runner.pid, signal.SIGKILL)
+
+    def _is_up(self) -> bool:
+        # Tasks' API first: it makes its routes when it is first asked, which takes seconds that
+        # it may as well take while the others still start.
+        return serves_tasks(self.home.execution_url) and self.rest.is_healthy()
 
     def _knows(self, dag_id: str, file: str) -> bool:
         for error in self.rest.import_errors():

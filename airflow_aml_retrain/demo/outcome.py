@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +11,6 @@ from airflow_aml_retrain.demo.rest import Rest
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
 
-DAG_ID: Final = "retrain_on_schedule"
 EVALUATE: Final = "evaluate"
 PROMOTE: Final = "promote"
 
@@ -36,7 +35,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One month's run: its decision, and the endpoint *before* and *after* it."""
+    """
+    One month's run: its decision, and the endpoint *before* and *after* it.
+
+    *report* is the decision's page, as HTML.
+    """
 
     cut_off: date
     run_state: str
@@ -44,6 +47,7 @@ class Outcome:
     verdict: str
     headline: str
     metrics: Mapping[str, Compared]
+    report: bytes = field(repr=False)
     before: Endpoint
     after: Endpoint
 
@@ -62,26 +66,35 @@ class Outcome:
         return [f"{self.cut_off}: {said}" for said, is_so in checks.items() if not is_so]
 
 
-def decided(
-    rest: Rest, run_id: str, blobs: "BlobServiceClient"
-) -> tuple[str, str, dict[str, Compared]]:
-    """The verdict of a run, its headline, and every metric in its decision record."""
-    said = rest.xcom(DAG_ID, run_id, EVALUATE)
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a run decided, every metric in its decision record, and its report."""
+
+    verdict: str
+    headline: str
+    metrics: Mapping[str, Compared]
+    report: bytes = field(repr=False)
+
+
+def decided(rest: Rest, dag_id: str, run_id: str, blobs: "BlobServiceClient") -> Decided:
+    said = rest.xcom(dag_id, run_id, EVALUATE)
     container, _, path = str(said["decision"]).partition("/")
     record = json.loads(blobs.get_blob_client(container, path).download_blob().readall())
+    page = blobs.get_blob_client(container, f"{path.removesuffix('.json')}.html")
     metrics = {
-        metric: Compared(numbers["champion"], numbers["challenger"])
-        for metric, numbers in record["body"]["estimates"].items()
+        str(numbers["metric"]): Compared(numbers["champion"], numbers["challenger"])
+        for numbers in record["body"]["estimates"]
     }
-    return str(said["verdict"]), str(said["headline"]), metrics
+    verdict, headline = str(said["verdict"]), str(said["headline"])
+    return Decided(verdict, headline, metrics, page.download_blob().readall())
 
 
-def why_failed(rest: Rest, run_id: str) -> str:
+def why_failed(rest: Rest, dag_id: str, run_id: str) -> str:
     """Which tasks of a run failed, with the end of what each logged last."""
-    failed = [task for task in rest.tasks(DAG_ID, run_id) if task["state"] == "failed"]
+    failed = [task for task in rest.tasks(dag_id, run_id) if task["state"] == "failed"]
     said = [f"{run_id} failed"]
     for task in failed:
-        log = rest.log(DAG_ID, run_id, task["task_id"], task["try_number"])
+        log = rest.log(dag_id, run_id, task["task_id"], task["try_number"])
         end = "\n".join(log.splitlines()[-_TAIL:])
         said.append(f"{task['task_id']}, attempt {task['try_number']}:\n{end}")
     return "\n\n".join(said)

@@ -22,12 +22,13 @@ from airflow_aml_retrain.demo import reaper
 T = TypeVar("T")
 
 _TAIL: Final = 25
+_NOT_INHERITED: Final = ("AIRFLOW_", "AZURE_", "IDENTITY_", "MSI_")
 
 
 def inherited_environment() -> dict[str, str]:
-    """Our own environment, less another Airflow's settings."""
+    """Our own environment, less another Airflow's settings and who we are to a real Azure."""
     ours = os.environ  # noqa: TID251 - the demo is the outermost room
-    return {name: value for name, value in ours.items() if not name.startswith("AIRFLOW_")}
+    return {name: value for name, value in ours.items() if not name.startswith(_NOT_INHERITED)}
 
 
 class DemoFailed(RuntimeError):
@@ -97,6 +98,11 @@ class Supervisor:
     ) -> None:
         self.stop()
 
+    @property
+    def running(self) -> tuple[Running, ...]:
+        """What was started and neither stopped nor lost."""
+        return tuple(self._running)
+
     def start(
         self,
         name: str,
@@ -122,6 +128,14 @@ class Supervisor:
         self._running.append(running)
         threading.Thread(target=self._watch, args=(running,), daemon=True).start()
         return running
+
+    def lose(self, running: Running) -> None:
+        """Kill all of one process's session at one stroke, as a machine is lost: no bad news."""
+        self._running.remove(running)
+        for process in reaper.members({running.pid}):
+            process.kill()
+        running.process.wait()
+        self._order(f"-{running.pid}")
 
     def wait_for(
         self, what: str, look: Callable[[], T | None], *, timeout: float, every: float = 0.1
@@ -180,6 +194,6 @@ class Supervisor:
 
     def _watch(self, running: Running) -> None:
         status = running.process.wait()
-        if not self._stopping:
+        if running in self._running and not self._stopping:
             self._died.append((running, status))
             self._bad_news.set()

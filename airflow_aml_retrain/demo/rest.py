@@ -40,17 +40,22 @@ class Rest:
 
     def is_healthy(self) -> bool:
         """Whether api-server, scheduler, triggerer and dag-processor all say so."""
-        try:
-            answer = requests.get(f"{self.url}/api/v2/monitor/health", timeout=5)
-        except requests.RequestException:
-            return False
         parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
-        said = answer.json() if answer.ok else {}
+        said = _said(f"{self.url}/api/v2/monitor/health")
         return all((said.get(part) or {}).get("status") == "healthy" for part in parts)
 
+    def has_connection(self, conn_id: str) -> bool:
+        answer = self._send("GET", f"connections/{conn_id}", None, {})
+        return answer.ok
+
     def add_connection(self, conn_id: str, conn_type: str, **fields: object) -> None:
-        body = {"connection_id": conn_id, "conn_type": conn_type, **fields}
-        self.call("POST", "connections", body)
+        """Make a connection, in place of the one of that name if there is one."""
+        connection = {"connection_id": conn_id, "conn_type": conn_type, **fields}
+        create = {"action": "create", "action_on_existence": "overwrite", "entities": [connection]}
+        errors = self.call("PATCH", "connections", {"actions": [create]})["create"]["errors"]
+        if errors:
+            msg = f"connection {conn_id}: Airflow answered {errors}"
+            raise Refused(msg)
 
     def has_dag(self, dag_id: str) -> bool:
         answer = self._send("GET", f"dags/{dag_id}", None, {})
@@ -79,7 +84,8 @@ class Rest:
 
     def tasks(self, dag_id: str, run_id: str) -> list[Json]:
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances"
-        return list(self.call("GET", path)["task_instances"])
+        # As many as Airflow gives at once: by default they are 50.
+        return list(self.call("GET", path, limit="100")["task_instances"])
 
     def states(self, dag_id: str, run_id: str) -> Mapping[str, str | None]:
         """The state of each task of a run, by task id (None: not yet scheduled)."""
@@ -102,19 +108,33 @@ class Rest:
             for entry in entries
         ]
 
-    def asset_events(self) -> list[Json]:
-        """What happened to assets, with what was said of it."""
-        return list(self.call("GET", "assets/events")["asset_events"])
+    def asset_events(self, **source: str) -> list[Json]:
+        """
+        What happened to assets, with what was said of it, the last first.
+
+        *source* narrows it to what came of one DAG (``source_dag_id``), run or task.
+        """
+        asked = {"order_by": "-timestamp", "limit": "100", **source}
+        return list(self.call("GET", "assets/events", **asked)["asset_events"])
 
     def test_connection(self, **connection: object) -> Json:
         """Press the Test button of a connection's form; its status and its message."""
         return self.call("POST", "connections/test", connection)
 
-    def log(self, dag_id: str, run_id: str, task_id: str, attempt: int = 1) -> str:
+    def log(
+        self, dag_id: str, run_id: str, task_id: str, attempt: int = 1, *, map_index: int = -1
+    ) -> str:
         """Everything that one attempt at a task logged, as lines of text."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}"
-        content = self.call("GET", path, full_content="true")["content"]
-        return "\n".join(_line(entry) for entry in content)
+        said = self.call("GET", path, full_content="true", map_index=str(map_index))
+        return "\n".join(_line(entry) for entry in said["content"])
+
+    def logs(self, dag_id: str, run_id: str) -> list[str]:
+        """`log` of every task of a run that was tried; what is skipped unseen logs nothing."""
+        tried = [task for task in self.tasks(dag_id, run_id) if task["try_number"]]
+        return [
+            self.log(dag_id, run_id, task["task_id"], map_index=task["map_index"]) for task in tried
+        ]
 
     def _send(
         self, method: str, path: str, body: object, query: Mapping[str, str]
@@ -140,6 +160,20 @@ class Rest:
             msg = f"Airflow did not let {self.user} in: {answer.status_code} {answer.text[:300]}"
             raise Refused(msg)
         return str(answer.json()["access_token"])
+
+
+def serves_tasks(execution_url: str) -> bool:
+    """Whether the API that tasks speak to, Airflow's other one, says that it is well."""
+    return _said(f"{execution_url}/health").get("status") == "healthy"
+
+
+def _said(url: str) -> Json:
+    """The JSON that *url* gives to anybody; {} when none came, or an error did."""
+    try:
+        answer = requests.get(url, timeout=5)
+        return dict(answer.json()) if answer.ok else {}
+    except requests.RequestException:
+        return {}
 
 
 def _line(entry: object) -> str:

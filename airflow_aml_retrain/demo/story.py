@@ -11,6 +11,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rich.markup import escape
+
 from airflow_aml_retrain.demo import emulation
 from airflow_aml_retrain.demo.airflow import USER, Home, free_port
 from airflow_aml_retrain.demo.azurite import Azurite
@@ -19,7 +21,6 @@ from airflow_aml_retrain.demo.control import Emulator
 from airflow_aml_retrain.demo.dated import dated
 from airflow_aml_retrain.demo.live import FINAL, LiveAirflow
 from airflow_aml_retrain.demo.outcome import (
-    DAG_ID,
     PROMOTE,
     Endpoint,
     Outcome,
@@ -28,9 +29,9 @@ from airflow_aml_retrain.demo.outcome import (
 )
 from airflow_aml_retrain.demo.processes import DemoFailed, Supervisor
 from airflow_aml_retrain.demo.rest import Rest
+from airflow_aml_retrain.demo.scene import Scene
 from airflow_aml_retrain.demo.screen import Bar, Screen
 from airflow_aml_retrain.demo.table import colour, month_of, table
-from airflow_aml_retrain.demo.workspace import CensusWorkspace
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
@@ -50,18 +51,24 @@ class Stage:
 
     airflow: LiveAirflow
     emulator: Emulator
-    workspace: CensusWorkspace
+    scene: Scene
     blobs: "BlobServiceClient"
     census: Census
 
     def endpoint(self) -> Endpoint:
         """What production serves and says at this moment."""
-        score = self.workspace.probability(self.census.person)
-        return Endpoint(self.workspace.serving(), score)
+        score = self.scene.probability(self.census.person)
+        return Endpoint(self.scene.serving(), score)
 
 
 def set_up(
-    screen: Screen, supervisor: Supervisor, *, state: Path, dags: Path, census: Census
+    screen: Screen,
+    supervisor: Supervisor,
+    kind: type[Scene],
+    *,
+    state: Path,
+    dags: Path,
+    census: Census,
 ) -> Stage:
     """Start everything, publish the first model, and tell Airflow where all is."""
     from azure.storage.blob import BlobServiceClient
@@ -74,26 +81,29 @@ def set_up(
         port = _port(screen, "the emulator", _EMULATOR_PORT)
         emulator = emulation.start(supervisor, azurite, state / "emulator", port)
         say(emulator.url)
-    with screen.step("A first census model, published as a web service") as say:
-        workspace = CensusWorkspace.publish(emulator, census.published)
+    with screen.step(f"A first census model, published as a {kind.kind}") as say:
+        scene = kind.publish(emulator, census.published)
         say(f"trained on {_rows(census.published)} rows")
     screen.act("Airflow")
     # A run is due on the first of the month, for what landed before.
     here = dated(dags, state / "dags", census.good.cut_off)
-    airflow = _airflow(screen, supervisor, state / "airflow", here)
-    with screen.step("Connections aml_studio_default and wasb_default"):
-        connect(airflow.rest, workspace, azurite)
+    airflow = _airflow(screen, supervisor, scene, state / "airflow", here)
+    with screen.step(f"Connections {scene.conn_id} and wasb_default"):
+        connect(airflow.rest, scene, azurite)
     blobs = BlobServiceClient.from_connection_string(azurite.connection_string)
-    return Stage(airflow, emulator, workspace, blobs, census)
+    return Stage(airflow, emulator, scene, blobs, census)
 
 
-def _airflow(screen: Screen, supervisor: Supervisor, folder: Path, dags: Path) -> LiveAirflow:
-    home = Home(folder, dags.resolve(), _port(screen, "Airflow", _AIRFLOW_PORT))
+def _airflow(
+    screen: Screen, supervisor: Supervisor, scene: Scene, folder: Path, dags: Path
+) -> LiveAirflow:
+    port = _port(screen, "Airflow", _AIRFLOW_PORT)
+    home = Home(folder, dags.resolve(), port, more=scene.environment)
     with screen.step("Database"):
         home.make()
-    with screen.step("Api-server, scheduler, dag-processor, triggerer") as say:
+    with screen.step("Api-servers, scheduler, dag-processor, triggerer") as say:
         airflow = LiveAirflow.start(home, supervisor)
-        airflow.wait_for_dag(DAG_ID, f"{DAG_ID}.py")
+        airflow.wait_for_dag(scene.dag_id, f"{scene.dag_id}.py")
         say(home.url)
     return airflow
 
@@ -116,17 +126,27 @@ def live_through(screen: Screen, stage: Stage) -> tuple[Outcome, Outcome]:
     screen.act("The scheduler catches up")
     before = stage.endpoint()
     screen.say(f" Production gives one person a chance of {before.score:.3f} of a high income.")
-    with screen.step(f"{DAG_ID} switched on"):
-        stage.airflow.rest.unpause(DAG_ID)
+    dag_id = stage.scene.dag_id
+    with screen.step(f"{dag_id} switched on"):
+        stage.airflow.rest.unpause(dag_id)
     good = _watched(screen, stage, stage.census.good, before)
     corrupted = _watched(screen, stage, stage.census.corrupted, good.after)
     return good, corrupted
 
 
-def end(screen: Screen, outcomes: tuple[Outcome, Outcome]) -> list[str]:
-    """Show both decisions; return how they differ from the story as it should go."""
+def end(screen: Screen, outcomes: tuple[Outcome, Outcome], folder: Path) -> list[str]:
+    """
+    Show both decisions, and leave the report of each in *folder*.
+
+    Returns how they differ from the story as it should go.
+    """
     screen.act("What was decided")
     screen.say(table(outcomes))
+    folder.mkdir(parents=True, exist_ok=True)
+    for outcome in outcomes:
+        page = folder / f"{outcome.cut_off:%Y-%m}-{outcome.verdict.lower()}.html"
+        page.write_bytes(outcome.report)
+        screen.say(f" The report of {month_of(outcome.cut_off)}: {page.as_uri()}")
     good, corrupted = outcomes
     return [*good.departures("PROMOTE"), *corrupted.departures("REJECT")]
 
@@ -136,7 +156,7 @@ def invite(screen: Screen, stage: Stage, state: Path) -> None:
     home = stage.airflow.home
     screen.act("Look around")
     rows = {
-        "Airflow": f"{home.url}/dags/{DAG_ID}",
+        "Airflow": f"{home.url}/dags/{stage.scene.dag_id}",
         "Login": f"{USER} / {home.password}   [dim](kept in {home.passwords})[/]",
         "Emulator": stage.emulator.url,
         "Logs": str(state / "logs"),
@@ -153,9 +173,9 @@ def _port(screen: Screen, who: str, wish: int) -> int:
     return port
 
 
-def connect(rest: Rest, workspace: CensusWorkspace, azurite: Azurite) -> None:
-    """Tell Airflow where workspace and storage are, in connections of the DAGs' default names."""
-    rest.add_connection("aml_studio_default", "aml_studio", **workspace.connection)
+def connect(rest: Rest, scene: Scene, azurite: Azurite) -> None:
+    """Tell Airflow where services and storage are, in connections of the DAGs' default names."""
+    rest.add_connection(scene.conn_id, scene.conn_type, **scene.connection)
     extra = f'{{"connection_string": "{azurite.connection_string}"}}'
     rest.add_connection("wasb_default", "wasb", extra=extra)
 
@@ -177,40 +197,51 @@ def _name(month: Month) -> str:
 
 def _watched(screen: Screen, stage: Stage, month: Month, before: Endpoint) -> Outcome:
     """Watch the run that the scheduler makes for *month*, until it ends."""
-    supervisor, rest = stage.airflow.supervisor, stage.airflow.rest
+    supervisor, rest, dag_id = stage.airflow.supervisor, stage.airflow.rest, stage.scene.dag_id
     with screen.bar(f"{_name(month)}: the run of {month.cut_off}") as bar:
         run_id = supervisor.wait_for(
             f"the run of {month.cut_off}",
-            lambda: _run_of(rest, month.cut_off),
+            lambda: _run_of(rest, dag_id, month.cut_off),
             timeout=_SCHEDULING,
             every=1.0,
         )
         state = supervisor.wait_for(
-            f"the end of {run_id}", lambda: _look(rest, run_id, bar), timeout=_RUN, every=1.0
+            f"the end of {run_id}",
+            lambda: _look(rest, dag_id, run_id, bar),
+            timeout=_RUN,
+            every=1.0,
         )
     if state == "failed":
-        raise DemoFailed(why_failed(rest, run_id))
-    verdict, headline, metrics = decided(rest, run_id, stage.blobs)
+        raise DemoFailed(why_failed(rest, dag_id, run_id))
+    said = decided(rest, dag_id, run_id, stage.blobs)
     after = stage.endpoint()
-    promote = str(rest.states(DAG_ID, run_id)[PROMOTE])
     outcome = Outcome(
-        month.cut_off, state, promote, verdict, headline, metrics, before=before, after=after
+        cut_off=month.cut_off,
+        run_state=state,
+        promote_state=str(rest.states(dag_id, run_id)[PROMOTE]),
+        verdict=said.verdict,
+        headline=said.headline,
+        metrics=said.metrics,
+        report=said.report,
+        before=before,
+        after=after,
     )
-    screen.say(f"   [bold {colour(outcome)}]{verdict}[/]{headline.removeprefix(verdict)}")
+    verdict = f"[bold {colour(outcome)}]{said.verdict}[/]"
+    screen.say(f"   {verdict}{escape(said.headline.removeprefix(said.verdict))}")
     screen.say(f"   The same person: {before.score:.3f} before, {after.score:.3f} after.")
     return outcome
 
 
-def _run_of(rest: Rest, day: date) -> str | None:
-    found = (run for run in rest.runs(DAG_ID) if str(run["logical_date"]).startswith(f"{day}"))
+def _run_of(rest: Rest, dag_id: str, day: date) -> str | None:
+    found = (run for run in rest.runs(dag_id) if str(run["logical_date"]).startswith(f"{day}"))
     return next((str(run["dag_run_id"]) for run in found), None)
 
 
-def _look(rest: Rest, run_id: str, bar: Bar) -> str | None:
+def _look(rest: Rest, dag_id: str, run_id: str, bar: Bar) -> str | None:
     """Move the bar; the state of the run, once it is final."""
-    tasks = rest.tasks(DAG_ID, run_id)
+    tasks = rest.tasks(dag_id, run_id)
     doing = [task["task_id"] for task in tasks if task["state"] in {"running", "deferred"}]
     done = sum(task["state"] in _DONE for task in tasks)
     bar.show(done, len(tasks), ", ".join(doing))
-    state = str(rest.run(DAG_ID, run_id)["state"])
+    state = str(rest.run(dag_id, run_id)["state"])
     return state if state in FINAL else None

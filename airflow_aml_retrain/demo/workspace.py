@@ -1,13 +1,14 @@
 """The census model in a workspace of the emulator: one service trains it, another answers."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from airflow_aml_retrain.client.backend import Backend
 from airflow_aml_retrain.client.studio import StudioSettings, connect, studio
 from airflow_aml_retrain.demo.census import LABEL
-from airflow_aml_retrain.demo.control import Emulator
+from airflow_aml_retrain.demo.control import Emulator, insecure_hosts
 from airflow_aml_retrain.wire.secret import Secret
 
 TRAINING: Final = "Census training"
@@ -18,6 +19,11 @@ PRODUCTION: Final = "production"
 @dataclass(frozen=True, slots=True)
 class CensusWorkspace:
     """A workspace with both services; *token* is the workspace's own, of the emulator."""
+
+    kind: ClassVar[str] = "web service"
+    dag_id: ClassVar[str] = "retrain_on_schedule"
+    conn_id: ClassVar[str] = "aml_studio_default"
+    conn_type: ClassVar[str] = "aml_studio"
 
     url: str
     workspace_id: str
@@ -37,8 +43,12 @@ class CensusWorkspace:
 
     @property
     def connection(self) -> dict[str, object]:
-        """The fields of an Airflow connection of type `aml_studio`."""
         return {"host": self.url, "password": self.token, "extra": self._extra}
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Nothing: the token is in the connection."""
+        return {}
 
     def create_endpoint(self, name: str) -> None:
         with studio(self._settings) as manager:
@@ -62,8 +72,11 @@ class CensusWorkspace:
 
     @property
     def _settings(self) -> StudioSettings:
-        return StudioSettings(self.url, self.workspace_id, Secret(self.token))
+        token = Secret(self.token)
+        return StudioSettings(self.url, self.workspace_id, token, insecure_hosts(self.url))
 
     @property
     def _extra(self) -> str:
-        return f'{{"workspace_id": "{self.workspace_id}"}}'
+        return json.dumps(
+            {"workspace_id": self.workspace_id, "insecure_hosts": insecure_hosts(self.url)}
+        )

@@ -11,7 +11,13 @@ import psutil
 import pytest
 
 from airflow_aml_retrain.demo import reaper
-from airflow_aml_retrain.demo.processes import NotReady, ProcessDied, Running, Supervisor
+from airflow_aml_retrain.demo.processes import (
+    NotReady,
+    ProcessDied,
+    Running,
+    Supervisor,
+    inherited_environment,
+)
 
 SLEEPER = [sys.executable, "-c", "import signal; print('asleep', flush=True); signal.pause()"]
 
@@ -30,11 +36,14 @@ signal.pause()
 """,
 ]
 
+# A shell that starts the tests in the background lets them, and all below, ignore SIGINT.
 UNDERTAKING = """
+import signal
 import sys
 from pathlib import Path
 from airflow_aml_retrain.demo.processes import Supervisor
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Supervisor(Path(sys.argv[1])) as supervisor:
     sleeper = supervisor.start("sleeper", sys.argv[2:])
     print(sleeper.pid, flush=True)
@@ -66,6 +75,24 @@ def test_a_process_that_dies_ends_every_wait_and_shows_the_end_of_its_log(tmp_pa
             supervisor.wait_for_bad_news()
 
 
+def test_what_is_lost_on_purpose_is_gone_with_all_below_it_and_is_no_bad_news(
+    tmp_path: Path,
+) -> None:
+    with Supervisor(tmp_path) as supervisor:
+        parent = supervisor.start("parent", PARENT)
+        sleeper = supervisor.start("sleeper", SLEEPER)
+        supervisor.wait_for(
+            "the fork", lambda: len(reaper.members({parent.pid})) == 2 or None, timeout=20
+        )
+
+        supervisor.lose(parent)
+
+        assert supervisor.running == (sleeper,)
+        assert not reaper.members({parent.pid})
+        with pytest.raises(NotReady):
+            supervisor.wait_for("bad news", lambda: None, timeout=0.5)
+
+
 def test_what_does_not_come_about_is_named(tmp_path: Path) -> None:
     with Supervisor(tmp_path) as supervisor, pytest.raises(NotReady, match="vain for a miracle"):
         supervisor.wait_for("a miracle", lambda: None, timeout=0.2)
@@ -92,6 +119,18 @@ def test_nothing_outlives_its_supervisor_however_that_ends(
     process.wait(timeout=30)
 
     assert not psutil.wait_procs(_existing(sleeper), timeout=30)[1]
+
+
+@pytest.mark.parametrize(
+    "name", ["AZURE_CLIENT_SECRET", "IDENTITY_HEADER", "MSI_SECRET", "AIRFLOW_HOME"]
+)
+def test_no_process_is_told_who_we_are_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "elsewhere")
+
+    assert "elsewhere" not in inherited_environment().values()
+    assert "PATH" in inherited_environment()
 
 
 def _existing(pid: int) -> list[psutil.Process]:
