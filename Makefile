@@ -16,14 +16,15 @@ HAS_NODE = command -v npm >/dev/null && \
 	node -e 'process.exit(parseInt(process.versions.node) < 22)' 2>/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lock clean
+.PHONY: help demo test bench simulate lock clean
 .SILENT:
 
 help: ## Say what there is
 	sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: $(READY) ## Run the whole story on this machine (ONCE=1: then stop)
-	$(BIN)/python -m airflow_aml_retrain.demo --state $(STATE) $(if $(ONCE),--once)
+demo: $(READY) ## Run the whole story on this machine (ONCE=1: then stop; SERVICE=new: see README)
+	$(BIN)/python -m airflow_aml_retrain.demo --state $(STATE) \
+		$(if $(SERVICE),--service $(SERVICE)) $(if $(ONCE),--once)
 
 test: $(READY) ## Check everything: format, lint, imports, types, tests
 	$(call part,ruff format,$(BIN)/ruff format --check .)
@@ -34,7 +35,11 @@ test: $(READY) ## Check everything: format, lint, imports, types, tests
 	$(BIN)/pytest --no-header --durations=10
 
 bench: $(READY) ## Measure, and say how it was measured
-	for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+	for file in tests/benchmarks/bench_*.py; do \
+		$(BIN)/python -m tests.benchmarks.$$(basename $$file .py) || exit 1; echo; done
+
+simulate: $(READY) ## Hold the gate to its promises in simulated worlds (ONLY="reuse decay": just these)
+	$(BIN)/python -m tests.simulations $(ONLY)
 
 lock: $(READY) ## Choose the versions in requirements.lock anew
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \

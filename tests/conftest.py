@@ -20,11 +20,13 @@ from airflow_aml_retrain.demo.airflow import Home, free_port
 from airflow_aml_retrain.demo.azurite import Azurite
 from airflow_aml_retrain.demo.control import Emulator
 from airflow_aml_retrain.demo.live import LiveAirflow
+from airflow_aml_retrain.demo.machine import Machine
 from airflow_aml_retrain.demo.processes import Supervisor
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
 
+    from tests.resources import Resources
     from tests.world import World
 
 _HOME: Final = pytest.StashKey[Home]()
@@ -105,19 +107,27 @@ def container(blob_service: "BlobServiceClient") -> str:
 def emulator(
     azurite: Azurite, supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory
 ) -> Emulator:
-    """The emulator as a process of its own, over Azurite; a PATCH is seen at once."""
+    """The emulator as a process of its own, over Azurite; a change is seen (almost) at once."""
     state = tmp_path_factory.mktemp("emulator")
     port = free_port()
-    return emulation.start(supervisor, azurite, state, port, propagation=0.0)
+    return emulation.start(supervisor, azurite, state, port, propagation=0.0, operation_time=0.3)
 
 
 @pytest.fixture(scope="session")
 def real_airflow(
-    airflow_database: Path, supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory
+    airflow_database: Path,
+    emulator: Emulator,
+    supervisor: Supervisor,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> LiveAirflow:
-    """All four components of Airflow as processes of their own, for the whole session."""
+    """
+    All components of Airflow as processes of their own, for the whole session.
+
+    They sign in to the emulator's Azure as this machine.
+    """
     folder = tmp_path_factory.mktemp("real-airflow")
-    home = Home(folder / "home", folder / "dags", port=free_port(), more=_IMPATIENT)
+    more = {**_IMPATIENT, **Machine.of(emulator).environment}
+    home = Home(folder / "home", folder / "dags", port=free_port(), more=more)
     home.dags.mkdir()
     home.make(database=airflow_database)
     return LiveAirflow.start(home, supervisor)
@@ -129,3 +139,13 @@ def world(emulator: Emulator, blob_service: "BlobServiceClient", azurite: Azurit
     from tests.world import World
 
     return World.make(emulator, blob_service, azurite.connection_string)
+
+
+@pytest.fixture(scope="session")
+def resources(
+    emulator: Emulator, blob_service: "BlobServiceClient", azurite: Azurite
+) -> "Resources":
+    """A resource group of the emulator with a training web service of the new kind."""
+    from tests.resources import Resources
+
+    return Resources.make(emulator, blob_service, azurite.connection_string)

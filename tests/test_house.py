@@ -20,10 +20,12 @@ MODULES: Final = sorted(PACKAGE.rglob("*.py"))
 DOORS: Final = [module for module in MODULES if module.name == "__init__.py"]
 FORBIDDEN: Final = frozenset({"utils", "helpers", "common", "base", "manager", "misc", "core"})
 OUTSIDE: Final = {
+    "azure-identity": "azure.identity",
     "apache-airflow": "airflow.sdk",
     "apache-airflow-providers-microsoft-azure": "airflow.providers.microsoft.azure",
     "apache-airflow-providers-standard": "airflow.providers.standard",
     "azure-storage-blob": "azure.storage.blob",
+    "pyyaml": "yaml",
     "scikit-learn": "sklearn",
 }
 

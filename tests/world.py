@@ -6,8 +6,9 @@ a container of its own, so that no test sees what another did.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from airflow_aml_retrain.client.archive import Archive
@@ -39,14 +40,41 @@ def census_like(rows: int, *, upside_down: bool = False, seed: int = 0) -> str:
 
 
 @dataclass(frozen=True)
+class Foundry:
+    """Where models are trained: by what *trainer* connects to. *models* are jobs that have."""
+
+    store: BlobStore
+    trainer: Callable[[], Backend]
+    models: dict[str, JobId] = field(default_factory=dict)
+
+    def trained(self, name: str, csv: str, container: str) -> JobId:
+        """The job called *name*, trained on *csv*; run once for a session."""
+        if name not in self.models:
+            self.store.write(container, f"{name}.csv", csv.encode())
+            blob = self.store.reference(container, f"{name}.csv")
+            with self.trainer() as trainer:
+                job = trainer.run(trainer.verbs.submit({"input1": blob}, {}))
+                trainer.run(started(trainer.verbs, job))
+                trainer.run(wait(trainer.verbs, job, every=0.2)).require_success()
+            self.models[name] = job
+        return self.models[name]
+
+    def candidate(self, name: str, csv: str, container: str, **known: str) -> Model:
+        """The model of `trained`, archived in *container*."""
+        job = self.trained(name, csv, container)
+        with self.trainer() as trainer:
+            model = Archive(self.store, container).of_job(trainer, job)
+        return replace(model, **known)
+
+
+@dataclass(frozen=True)
 class World:
-    """A workspace with its two services; *models* are jobs that have trained."""
+    """A workspace with its two services."""
 
     emulator: Emulator
     settings: StudioSettings
     blob_service: "BlobServiceClient"
     connection_string: str
-    models: dict[str, JobId] = field(default_factory=dict)
 
     @classmethod
     def make(
@@ -87,23 +115,14 @@ class World:
         return self.backend(endpoint=name)
 
     def trained(self, name: str, csv: str, container: str) -> JobId:
-        """The job called *name*, trained on *csv*; run once for a session."""
-        if name not in self.models:
-            self.store.write(container, f"{name}.csv", csv.encode())
-            blob = self.store.reference(container, f"{name}.csv")
-            with self.backend(TRAINING) as trainer:
-                job = trainer.run(trainer.verbs.submit({"input1": blob}, {}))
-                trainer.run(started(trainer.verbs, job))
-                trainer.run(wait(trainer.verbs, job, every=0.2)).require_success()
-            self.models[name] = job
-        return self.models[name]
+        return self.foundry.trained(name, csv, container)
 
     def candidate(self, name: str, csv: str, container: str, **known: str) -> Model:
-        """The model of `trained`, archived in *container*."""
-        job = self.trained(name, csv, container)
-        with self.backend(TRAINING) as trainer:
-            model = Archive(self.store, container).of_job(trainer, job)
-        return replace(model, **known)
+        return self.foundry.candidate(name, csv, container, **known)
+
+    @cached_property
+    def foundry(self) -> Foundry:
+        return Foundry(self.store, lambda: self.backend(TRAINING))
 
 
 def answers(backend: Backend, rows: Iterable[Mapping[str, str]]) -> list[str]:

@@ -6,7 +6,8 @@ does it, without Airflow around it. The script takes the job's model, PATCHes th
 until the answer changes: no archive, no staging, no gate, no record, no way back. By turns, on
 fresh endpoints each round, against Azurite and the emulator as processes of their own. Time is
 from first to last call of a phase, imports not included. Every PATCH is not seen for as long as
-the service propagates it, which is taken off. Run: `python tests/benchmarks/bench_promotion.py`.
+the service propagates it, which is taken off. Run:
+`python -m tests.benchmarks.bench_promotion`.
 """
 
 import sys
@@ -33,7 +34,7 @@ from airflow_aml_retrain.client.evidence import keep, keep_probes
 from airflow_aml_retrain.client.promotion import Promotion
 from airflow_aml_retrain.client.rows import first_rows
 from airflow_aml_retrain.client.scoring import agreement, keep_scored
-from airflow_aml_retrain.client.staging import stage
+from airflow_aml_retrain.client.staging import place, see_answering
 from airflow_aml_retrain.client.studio import StudioSettings, connect, studio
 from airflow_aml_retrain.demo import emulation
 from airflow_aml_retrain.demo.airflow import free_port
@@ -41,9 +42,12 @@ from airflow_aml_retrain.demo.azurite import Azurite
 from airflow_aml_retrain.demo.census import LABEL, Census, census
 from airflow_aml_retrain.demo.processes import Supervisor
 from airflow_aml_retrain.demo.workspace import SCORING, TRAINING, CensusWorkspace
+from airflow_aml_retrain.gate.body import body
 from airflow_aml_retrain.gate.decision import Decision, evaluate
 from airflow_aml_retrain.gate.policy import Policy
 from airflow_aml_retrain.gate.record import DecisionRecord
+from airflow_aml_retrain.gate.rows import CHALLENGER, CHAMPION
+from airflow_aml_retrain.gate.telling import telling_rows
 from airflow_aml_retrain.gate.verdict import Verdict
 from airflow_aml_retrain.wire.blobs import ModelBlob, choose_model
 from airflow_aml_retrain.wire.champion import Model
@@ -58,7 +62,9 @@ EVERY: Final = 0.2
 
 PLACE: Final = "bench"
 HOLDOUT: Final = f"{PLACE}/holdout.csv"
-POLICY: Final = Policy.parse({"label": LABEL, "checks": [{"metric": "auc", "vs": "champion"}]})
+POLICY: Final = Policy.parse(
+    {"data": {"label": LABEL}, "checks": [{"metric": "auc", "vs": "champion"}]}
+)
 TITLES: Final = {
     "archive": "archive the model",
     "stage": "stage it, seen answering",
@@ -157,7 +163,10 @@ def journey(scene: Scene, production: str, staging: str, watch: Watch) -> None:
         blob = store.reference(*split_path(model.archive))
         rows = first_rows(store, HOLDOUT, 50)
         resource = resource_of(backend)
-        backend.run(stage(backend.verbs, blob, resource, rows=rows, every=EVERY, within=60.0))
+        placed = backend.run(place(backend.verbs, blob, resource, rows=rows))
+        backend.run(
+            see_answering(backend.verbs, placed, blob.location, rows=rows, every=EVERY, within=60.0)
+        )
     with watch.over("score both"), ThreadPoolExecutor() as both:
         old, new = both.map(partial(scored, scene), (production, staging))
     with watch.over("gate"):
@@ -184,7 +193,7 @@ def scored(scene: Scene, endpoint: str) -> str:
 
 def judged(store: BlobStore, old: str, new: str) -> Decision:
     with store.open(*split_path(old)) as champion, store.open(*split_path(new)) as challenger:
-        decision = evaluate(champion, challenger, POLICY)
+        decision = evaluate({CHAMPION: champion, CHALLENGER: challenger}, POLICY)
     if decision.verdict is not Verdict.PROMOTE:
         sys.exit(decision.headline)
     return decision
@@ -194,12 +203,12 @@ def recorded(
     store: BlobStore, decision: Decision, old: str, new: str, model: Model
 ) -> tuple[str, Model]:
     """The probes of the champion, and the candidate with its own and with its decision."""
-    numbers = [number - 1 for number in decision.telling_rows]
+    numbers = [number - 1 for number in telling_rows(decision.rows)] if decision.rows else []
     before, after = (
         keep_probes(store, PLACE, rows=HOLDOUT, scored=place, numbers=numbers)
         for place in (old, new)
     )
-    record = DecisionRecord.of(decision, models={}, envelope={})
+    record = DecisionRecord(body(decision, {}), {})
     place = keep(store, f"{PLACE}/decisions", record.to_json())
     return before, replace(model, probes=after, decision=place, data_cutoff="2026-10-01")
 
