@@ -19,12 +19,14 @@ from airflow_aml_retrain.errors import GateError
 from airflow_aml_retrain.gate.cells import NUMBER, as_array, as_text, neither, taken, unpacked
 
 _VALUES_NAMED: Final = 5
+_NARROW: Final = 1 << 12
+"""Whole numbers that lie no further apart are counted in a table of so many places."""
 
 
 @dataclass(slots=True)
 class Codes:
     """
-    The distinct values of a column met so far, and a code for each, in the order of their coming.
+    The distinct values of a column met so far, and a code for each, block by block as they came.
 
     *what* names the column; more than *limit* values are refused, with *advice*. *spelled* makes
     one spelling of the texts that mean the same. Missing cells have the code -1 or, where
@@ -45,6 +47,22 @@ class Codes:
     def of(self, cells: pa.Array) -> NDArray[np.int32]:
         """The code of each of *cells*, a position in `values`."""
         cells = unpacked(cells, keep_dictionary=True)
+        if pa.types.is_integer(cells.type) and not cells.null_count and len(cells):
+            numbers = as_array(cells)
+            low, high = int(numbers.min()), int(numbers.max())
+            if high - low < _NARROW:
+                return self._of_numbers(numbers.astype(np.intp) - low, low)
+        return self._of_cells(cells)
+
+    def _of_numbers(self, places: NDArray[np.intp], low: int) -> NDArray[np.int32]:
+        """Those of whole numbers, each *low* and its place more: a table is quicker than hashes."""
+        used = np.flatnonzero(np.bincount(places))
+        table = np.empty(int(used[-1]) + 1, np.int32)
+        table[used] = [self._code(self.spelled(str(low + place))) for place in used.tolist()]
+        codes: NDArray[np.int32] = table.take(places)
+        return codes
+
+    def _of_cells(self, cells: pa.Array) -> NDArray[np.int32]:
         encoded = _encoded(cells, self.what)
         indices = as_array(pc.cast(encoded.indices, pa.int32()), null=-1)
         # The last slot, which is also that at -1, is for cells that are null.

@@ -62,7 +62,8 @@ def beta_below(value: float, one: float, other: float) -> float:
 
 def _fraction(value: float, one: float, other: float) -> float:
     """The continued fraction of the incomplete beta function, by Lentz's method."""
-    above, below = 1.0, 1.0 / _off_zero(1.0 - (one + other) * value / (one + 1.0))
+    # A sum with 1 is 0 or far from it, so that nothing else must be kept from being divided by.
+    above, below = 1.0, 1.0 / (1.0 - (one + other) * value / (one + 1.0) or _TINY)
     total = below
     for term in range(1, _MOST_TERMS):
         twice = one + 2 * term
@@ -70,16 +71,12 @@ def _fraction(value: float, one: float, other: float) -> float:
             term * (other - term) * value / ((twice - 1.0) * twice),
             -(one + term) * (one + other + term) * value / (twice * (twice + 1.0)),
         ):
-            below = 1.0 / _off_zero(1.0 + part * below)
-            above = _off_zero(1.0 + part / above)
+            below = 1.0 / (1.0 + part * below or _TINY)
+            above = 1.0 + part / above or _TINY
             total *= above * below
         if abs(above * below - 1.0) < _CLOSE:
             break
     return total
-
-
-def _off_zero(number: float) -> float:
-    return number if abs(number) > _TINY else _TINY
 
 
 def binomial_at_least(count: float, trials: float, chance: float) -> float:
@@ -101,7 +98,16 @@ def share_at_least(count: float, trials: float, alpha: float) -> float:
         return 0.0
     if count >= trials:
         return float(alpha ** (1.0 / trials))
-    return root(lambda share: binomial_at_least(count, trials, share) - alpha, 0.0, 1.0)
+
+    def rising(share: float) -> float:
+        return binomial_at_least(count, trials, share) - alpha
+
+    # Wilson's bound is near the exact one, and near it there is less to look through.
+    near, seen = wilson(count, trials, alpha)[0], count / trials
+    low, high = near - (seen - near) / 4.0, near + (seen - near) / 4.0
+    if not rising(low) < 0.0 < rising(high):
+        low, high = 0.0, 1.0
+    return root(rising, low, high)
 
 
 def share_at_most(count: float, trials: float, alpha: float) -> float:

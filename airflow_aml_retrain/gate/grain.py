@@ -100,10 +100,12 @@ class _Frequent:
         self._table: NDArray[np.float64] | None = None
 
     def learn(self, scores: NDArray[np.float64]) -> None:
-        values, counts = np.unique(scores, return_counts=True)
-        often = counts >= _OFTEN
-        if not often.any():
+        ordered = np.sort(scores, axis=None)
+        # Most models give no score often, and to see that is quicker than to count.
+        if not (ordered[_OFTEN - 1 :] == ordered[: 1 - _OFTEN]).any():
             return
+        values, counts = np.unique(ordered, return_counts=True)
+        often = counts >= _OFTEN
         if self._table is None:
             self._table = np.full(1 << _SLOTS, np.nan)
         values = values[often][np.argsort(counts[often], kind="stable")]

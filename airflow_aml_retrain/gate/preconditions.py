@@ -105,7 +105,11 @@ def _clustered(rows: Rows, policy: Policy) -> Iterator[Precondition]:
 
 
 def _by_class(rows: Rows) -> NDArray[np.int64]:
-    """How many rows each class has, counted a stretch at a time: counting widens what it sees."""
+    """How many rows each class has."""
+    if rows.task is Task.BINARY:
+        positive = int(np.count_nonzero(rows.truth))
+        return np.array([len(rows) - positive, positive], dtype=np.int64)
+    # A stretch at a time, for counting widens what it sees.
     counts = np.zeros(len(rows.classes), dtype=np.int64)
     for at in stretches(len(rows)):
         counts += np.bincount(rows.truth[at], minlength=len(counts))
