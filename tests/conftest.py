@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from airflow_aml_retrain.demo import emulation
 from airflow_aml_retrain.demo.airflow import Home, free_port
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from tests.world import World
 
 _HOME: Final = pytest.StashKey[Home]()
+
+# Without Hypothesis' stop-watches: the cores are shared, and speed is not what is promised.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 # Tests kill workers and triggerers and do not wait five minutes until that is noticed.
 _IMPATIENT: Final = {

@@ -77,7 +77,7 @@ def test_more_rows_settle_what_was_inconclusive_as_was_foretold() -> None:
     assert decide(scored(old, truth), scored(new, truth), rules).verdict is Verdict.PROMOTE
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_two_models_never_both_beat_each_other(one: float, other: float) -> None:
     better = policy({"metric": "log_loss", "vs": "champion", "margin": -1e-6})
