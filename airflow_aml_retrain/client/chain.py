@@ -12,8 +12,8 @@ from airflow_aml_retrain.client.blobs import BlobStore, DocumentChanged, split_p
 from airflow_aml_retrain.client.champion import slug
 from airflow_aml_retrain.client.contested import rewrite
 from airflow_aml_retrain.errors import GateError
-from airflow_aml_retrain.gate.chain import Break, Entry, Links, Summary, verify
-from airflow_aml_retrain.gate.record import DecisionRecord
+from airflow_aml_retrain.gate.records.chain import Break, Entry, Links, Summary, verify
+from airflow_aml_retrain.gate.records.record import DecisionRecord
 
 
 @dataclass(frozen=True, slots=True)

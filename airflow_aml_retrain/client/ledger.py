@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from airflow_aml_retrain.client.blobs import BlobStore
 from airflow_aml_retrain.client.champion import slug
 from airflow_aml_retrain.client.contested import rewrite
-from airflow_aml_retrain.gate.ledger import Ledger, Use
+from airflow_aml_retrain.gate.holdout.ledger import Ledger, Use
 from airflow_aml_retrain.gate.rows import Holdout
-from airflow_aml_retrain.gate.sections import HoldoutRules
+from airflow_aml_retrain.gate.rules.sections import HoldoutRules
 
 
 @dataclass(frozen=True, slots=True)

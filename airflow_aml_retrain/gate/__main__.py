@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Final
 
 from airflow_aml_retrain.errors import GateError
-from airflow_aml_retrain.gate.body import body
 from airflow_aml_retrain.gate.decision import Decision, Spend, evaluate, invalid
 from airflow_aml_retrain.gate.explain import explain
 from airflow_aml_retrain.gate.facts import Facts
-from airflow_aml_retrain.gate.ledger import Ledger, Use
+from airflow_aml_retrain.gate.holdout.ledger import Ledger, Use
 from airflow_aml_retrain.gate.plan import Plan, plan
 from airflow_aml_retrain.gate.policy import Policy
-from airflow_aml_retrain.gate.record import DecisionRecord
+from airflow_aml_retrain.gate.records.body import body
+from airflow_aml_retrain.gate.records.record import DecisionRecord
 from airflow_aml_retrain.gate.report.page import render
 from airflow_aml_retrain.gate.rows import ANCHOR, CHALLENGER, CHAMPION, Holdout
 from airflow_aml_retrain.gate.text import lines

@@ -13,14 +13,13 @@ from typing import BinaryIO
 
 from airflow_aml_retrain.errors import GateError
 from airflow_aml_retrain.gate.facts import Facts
-from airflow_aml_retrain.gate.judgement import Judgement, judged, require_judgeable
-from airflow_aml_retrain.gate.ledger import Use
-from airflow_aml_retrain.gate.measured import Scores, measured
+from airflow_aml_retrain.gate.holdout.ledger import Use
+from airflow_aml_retrain.gate.judging.judgement import Judgement, judged, require_judgeable
+from airflow_aml_retrain.gate.judging.preconditions import preconditions
+from airflow_aml_retrain.gate.judging.results import Precondition
 from airflow_aml_retrain.gate.policy import Policy
-from airflow_aml_retrain.gate.preconditions import preconditions
-from airflow_aml_retrain.gate.reader import read_rows
-from airflow_aml_retrain.gate.results import Precondition
 from airflow_aml_retrain.gate.rows import CHAMPION, Holdout, Rows
+from airflow_aml_retrain.gate.scores.measured import Scores, measured
 from airflow_aml_retrain.gate.verdict import Verdict
 
 Spend = Callable[[Holdout], Use]
@@ -67,6 +66,9 @@ def evaluate(
     Without a champion there is none: who could not look it up must not call this. *spend* takes
     a use of the hold-out from its ledger; without it this is its first. Never raises `GateError`.
     """
+    # What reads files is loaded when there are files: a policy is read, and explained, without.
+    from airflow_aml_retrain.gate.reading.reader import read_rows
+
     try:
         rows = read_rows(sources, policy)
         scores = measured(rows, policy.decision.operating_point)

@@ -8,11 +8,11 @@ alike differ in.
 from collections.abc import Iterator
 from typing import Final
 
-from airflow_aml_retrain.gate.check import ALL, Check, Mode, Severity
 from airflow_aml_retrain.gate.estimates import Against
 from airflow_aml_retrain.gate.metrics import Direction, Task
 from airflow_aml_retrain.gate.policy import Policy
-from airflow_aml_retrain.gate.sections import Calibration, Flips, Operations, Slices
+from airflow_aml_retrain.gate.rules.check import ALL, Check, Mode, Severity
+from airflow_aml_retrain.gate.rules.sections import Calibration, Flips, Operations, Slices
 
 _BURDEN: Final = {
     Mode.PROVE: "It must be proven that",

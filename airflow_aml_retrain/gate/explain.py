@@ -8,12 +8,12 @@ what is switched off is not mentioned.
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from airflow_aml_retrain.gate.check import VETO_ALPHA, Mode, Severity
 from airflow_aml_retrain.gate.demands import demands, percent
-from airflow_aml_retrain.gate.durations import in_words
 from airflow_aml_retrain.gate.metrics import Task
 from airflow_aml_retrain.gate.policy import Policy
-from airflow_aml_retrain.gate.sections import OperatingPoint, Preconditions, Spending
+from airflow_aml_retrain.gate.rules.check import VETO_ALPHA, Mode, Severity
+from airflow_aml_retrain.gate.rules.durations import in_words
+from airflow_aml_retrain.gate.rules.sections import OperatingPoint, Preconditions, Spending
 
 _DOUBT: Final = {
     "keep_champion": "the champion stays, and it is said how many rows would settle it",

@@ -12,14 +12,14 @@ from math import ceil, floor, sqrt
 from typing import Final
 
 from airflow_aml_retrain.errors import GateError
-from airflow_aml_retrain.gate.check import VETO_ALPHA, Check, Mode, Severity
 from airflow_aml_retrain.gate.demands import percent
-from airflow_aml_retrain.gate.distributions import normal_quantile
 from airflow_aml_retrain.gate.estimates import Against, Estimate, Pairs
-from airflow_aml_retrain.gate.intervals import interval
 from airflow_aml_retrain.gate.metrics import Task, metric_named
 from airflow_aml_retrain.gate.policy import Policy
-from airflow_aml_retrain.gate.spread import FEW
+from airflow_aml_retrain.gate.rules.check import VETO_ALPHA, Check, Mode, Severity
+from airflow_aml_retrain.gate.statistics.distributions import normal_quantile
+from airflow_aml_retrain.gate.statistics.intervals import interval
+from airflow_aml_retrain.gate.statistics.spread import FEW
 
 _ENOUGH: Final = FEW + 5
 """So many rows that differ are expected, and seldom fewer than `FEW` come."""

@@ -13,11 +13,11 @@ from itertools import chain
 from typing import ClassVar, Self
 
 from airflow_aml_retrain.errors import GateError
-from airflow_aml_retrain.gate.check import ALL, Check, Mode, Severity
 from airflow_aml_retrain.gate.estimates import Against
 from airflow_aml_retrain.gate.metrics import Task, metric_named
-from airflow_aml_retrain.gate.parsing import Section
-from airflow_aml_retrain.gate.sections import (
+from airflow_aml_retrain.gate.rules.check import ALL, Check, Mode, Severity
+from airflow_aml_retrain.gate.rules.parsing import Section
+from airflow_aml_retrain.gate.rules.sections import (
     Calibration,
     Data,
     DecisionRules,
@@ -49,7 +49,7 @@ class Policy(Section):
     @classmethod
     def load(cls, text: str) -> Self:
         """A policy from YAML or JSON; `GateError` says what is wrong with it, and where."""
-        from airflow_aml_retrain.gate.policy_text import document
+        from airflow_aml_retrain.gate.rules.policy_text import document
 
         return cls.parse(document(text))
 

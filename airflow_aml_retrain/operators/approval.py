@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_aml_retrain.client.blobs import BlobStore
-    from airflow_aml_retrain.gate.record import DecisionRecord
+    from airflow_aml_retrain.gate.records.record import DecisionRecord
     from airflow_aml_retrain.operators.approve import ApproveDecisionOperator
 
 APPROVE: Final = "Approve"
@@ -62,7 +62,7 @@ class Matter:
     @classmethod
     def open(cls, operator: "ApproveDecisionOperator") -> Self:
         from airflow_aml_retrain.client.blobs import split_path
-        from airflow_aml_retrain.gate.record import DecisionRecord
+        from airflow_aml_retrain.gate.records.record import DecisionRecord
         from airflow_aml_retrain.hooks.storage import blob_store
 
         place = given(operator.decision)
@@ -105,7 +105,7 @@ class Matter:
 
     def approved(self, context: "Context", answer: Answer) -> tuple["DecisionRecord", str]:
         """Keep the approval as a record of its own, and return it with its place."""
-        from airflow_aml_retrain.gate.chain import Summary
+        from airflow_aml_retrain.gate.records.chain import Summary
         from airflow_aml_retrain.operators.decision import envelope_of, kept
 
         endpoint = self._require_same_champion()

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_aml_retrain.client.blobs import BlobStore
-    from airflow_aml_retrain.gate.chain import Summary
     from airflow_aml_retrain.gate.decision import Decision
     from airflow_aml_retrain.gate.policy import Policy
-    from airflow_aml_retrain.gate.record import DecisionRecord
+    from airflow_aml_retrain.gate.records.chain import Summary
+    from airflow_aml_retrain.gate.records.record import DecisionRecord
     from airflow_aml_retrain.operators.evaluate import EvaluateModelOperator
 
 _MARK: Final = 12
@@ -32,9 +32,9 @@ _MARK: Final = 12
 
 def decided(operator: "EvaluateModelOperator", context: "Context") -> tuple["DecisionRecord", str]:
     """Judge, write record and report, and return the record with its place."""
-    from airflow_aml_retrain.gate.body import body
     from airflow_aml_retrain.gate.decision import invalid
-    from airflow_aml_retrain.gate.record import DecisionRecord
+    from airflow_aml_retrain.gate.records.body import body
+    from airflow_aml_retrain.gate.records.record import DecisionRecord
     from airflow_aml_retrain.hooks.storage import blob_store
     from airflow_aml_retrain.operators.evidence import Case, judged
 
@@ -131,9 +131,9 @@ def _asked_about(operator: "EvaluateModelOperator") -> str:
 
 def _summary(decision: "Decision") -> "Summary":
     """The policy's first metric of the challenger, with its interval, for the history."""
-    from airflow_aml_retrain.gate.chain import Summary
     from airflow_aml_retrain.gate.estimates import Against
-    from airflow_aml_retrain.gate.intervals import interval
+    from airflow_aml_retrain.gate.records.chain import Summary
+    from airflow_aml_retrain.gate.statistics.intervals import interval
 
     if not decision.policy or not decision.scores or not decision.use or not decision.judgement:
         return Summary()

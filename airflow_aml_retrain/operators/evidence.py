@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_aml_retrain.client.blobs import BlobStore
     from airflow_aml_retrain.gate.decision import Decision, Spend
     from airflow_aml_retrain.gate.facts import Facts
-    from airflow_aml_retrain.gate.ledger import Use
+    from airflow_aml_retrain.gate.holdout.ledger import Use
     from airflow_aml_retrain.gate.policy import Policy
     from airflow_aml_retrain.gate.rows import Holdout
     from airflow_aml_retrain.operators.evaluate import EvaluateModelOperator
@@ -95,7 +95,7 @@ def _probes(
 ) -> tuple[str, str]:
     """Where the rows lie that tell both models apart, with the answers of each."""
     from airflow_aml_retrain.client.evidence import keep_probes
-    from airflow_aml_retrain.gate.telling import telling_rows
+    from airflow_aml_retrain.gate.records.telling import telling_rows
 
     # The gate counts rows as a person does, from 1.
     numbers = [number - 1 for number in telling_rows(decision.rows)] if decision.rows else []

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_aml_retrain.client.blobs import BlobStore
     from airflow_aml_retrain.client.champion import ChampionStore, HeldRecord
     from airflow_aml_retrain.client.promotion import Promotion
-    from airflow_aml_retrain.gate.record import DecisionRecord
+    from airflow_aml_retrain.gate.records.record import DecisionRecord
     from airflow_aml_retrain.operators.patch import PatchEndpointOperator
     from airflow_aml_retrain.wire.champion import Model, Pending
     from airflow_aml_retrain.wire.proof import Proof
@@ -197,7 +197,7 @@ def _decided(
 ) -> Promoting:
     """The decision that *operator* was given, if it is one to promote into *backend*."""
     from airflow_aml_retrain.client.blobs import split_path
-    from airflow_aml_retrain.gate.record import DecisionRecord
+    from airflow_aml_retrain.gate.records.record import DecisionRecord
     from airflow_aml_retrain.operators.approval import approver_of
     from airflow_aml_retrain.wire.champion import Model
 

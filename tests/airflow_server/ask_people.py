@@ -36,8 +36,8 @@ with DAG(
     @task
     def decide(record: str) -> str:
         """Keep the decision as the gate does, and return where."""
-        from airflow_aml_retrain.gate.chain import Summary
-        from airflow_aml_retrain.gate.record import DecisionRecord
+        from airflow_aml_retrain.gate.records.chain import Summary
+        from airflow_aml_retrain.gate.records.record import DecisionRecord
         from airflow_aml_retrain.hooks.storage import blob_store
         from airflow_aml_retrain.links.task import show_report
         from airflow_aml_retrain.operators.decision import kept, report_of

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from airflow_aml_retrain.gate import auc
-from airflow_aml_retrain.gate.binary import BinaryScores
 from airflow_aml_retrain.gate.estimates import Against
-from airflow_aml_retrain.gate.intervals import interval
-from airflow_aml_retrain.gate.ranking import binned
 from airflow_aml_retrain.gate.rows import CHALLENGER, CHAMPION, Rows
-from airflow_aml_retrain.gate.sections import OperatingPoint
-from airflow_aml_retrain.gate.sums import counted_by_bin, place_differences
+from airflow_aml_retrain.gate.rules.sections import OperatingPoint
+from airflow_aml_retrain.gate.scores import auc
+from airflow_aml_retrain.gate.scores.binary import BinaryScores
+from airflow_aml_retrain.gate.scores.ranking import binned
+from airflow_aml_retrain.gate.scores.sums import counted_by_bin, place_differences
+from airflow_aml_retrain.gate.statistics.intervals import interval
 from tests.benchmarks.measuring import aim, by_turns, machine, run, say, timed
 from tests.gate.judged_rows import binary
 

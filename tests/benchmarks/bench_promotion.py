@@ -42,12 +42,12 @@ from airflow_aml_retrain.demo.azurite import Azurite
 from airflow_aml_retrain.demo.census import LABEL, Census, census
 from airflow_aml_retrain.demo.processes import Supervisor
 from airflow_aml_retrain.demo.workspace import SCORING, TRAINING, CensusWorkspace
-from airflow_aml_retrain.gate.body import body
 from airflow_aml_retrain.gate.decision import Decision, evaluate
 from airflow_aml_retrain.gate.policy import Policy
-from airflow_aml_retrain.gate.record import DecisionRecord
+from airflow_aml_retrain.gate.records.body import body
+from airflow_aml_retrain.gate.records.record import DecisionRecord
+from airflow_aml_retrain.gate.records.telling import telling_rows
 from airflow_aml_retrain.gate.rows import CHALLENGER, CHAMPION
-from airflow_aml_retrain.gate.telling import telling_rows
 from airflow_aml_retrain.gate.verdict import Verdict
 from airflow_aml_retrain.wire.blobs import ModelBlob, choose_model
 from airflow_aml_retrain.wire.champion import Model

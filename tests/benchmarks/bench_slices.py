@@ -15,10 +15,10 @@ from typing import Final
 import numpy as np
 
 from airflow_aml_retrain.gate.folded import unfold
-from airflow_aml_retrain.gate.intervals import interval
 from airflow_aml_retrain.gate.rows import Rows, Slicing
-from airflow_aml_retrain.gate.sections import OperatingPoint, Slices
-from airflow_aml_retrain.gate.slices import slice_estimates
+from airflow_aml_retrain.gate.rules.sections import OperatingPoint, Slices
+from airflow_aml_retrain.gate.scores.slices import slice_estimates
+from airflow_aml_retrain.gate.statistics.intervals import interval
 from tests.benchmarks.bench_auc import rows_of
 from tests.benchmarks.measuring import Runs, aim, by_turns, machine, run, say, timed
 

@@ -11,8 +11,8 @@ import pytest
 from airflow_aml_retrain.client.blobs import BlobStore, split_path
 from airflow_aml_retrain.client.chain import Chain
 from airflow_aml_retrain.errors import GateError, ServiceUnavailable
-from airflow_aml_retrain.gate.chain import Entry, Summary
-from airflow_aml_retrain.gate.record import DecisionRecord
+from airflow_aml_retrain.gate.records.chain import Entry, Summary
+from airflow_aml_retrain.gate.records.record import DecisionRecord
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient

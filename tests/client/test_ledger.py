@@ -13,9 +13,9 @@ from airflow_aml_retrain.client.blobs import BlobStore, split_path
 from airflow_aml_retrain.client.contested import rewrite
 from airflow_aml_retrain.client.ledger import LedgerStore
 from airflow_aml_retrain.errors import GateError, ServiceUnavailable
-from airflow_aml_retrain.gate.ledger import Use
+from airflow_aml_retrain.gate.holdout.ledger import Use
 from airflow_aml_retrain.gate.rows import Holdout
-from airflow_aml_retrain.gate.sections import HoldoutRules, Reuse
+from airflow_aml_retrain.gate.rules.sections import HoldoutRules, Reuse
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient

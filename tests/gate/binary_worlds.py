@@ -6,10 +6,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from airflow_aml_retrain.gate.binary import BinaryScores
 from airflow_aml_retrain.gate.folded import unfold
 from airflow_aml_retrain.gate.rows import Rows
-from airflow_aml_retrain.gate.sections import OperatingPoint
+from airflow_aml_retrain.gate.rules.sections import OperatingPoint
+from airflow_aml_retrain.gate.scores.binary import BinaryScores
 from tests.gate.judged_rows import binary
 
 Numbers = NDArray[np.float64]

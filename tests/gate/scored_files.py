@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from airflow_aml_retrain.gate.policy import Policy
-from airflow_aml_retrain.gate.reader import read_rows
+from airflow_aml_retrain.gate.reading.reader import read_rows
 from airflow_aml_retrain.gate.rows import CHALLENGER, Rows
 
 BINARY: Mapping[str, Any] = {"checks": [{"metric": "auc", "at_least": 0.5}]}

@@ -12,13 +12,20 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
-from airflow_aml_retrain.gate.auc import area, certificate, histograms, leverage, placements, reach
 from airflow_aml_retrain.gate.estimates import Against
 from airflow_aml_retrain.gate.folded import BINS, bins, fold, unfold
-from airflow_aml_retrain.gate.intervals import interval
-from airflow_aml_retrain.gate.ranking import Ranking, binned, exactly, near
 from airflow_aml_retrain.gate.rows import Rows
-from airflow_aml_retrain.gate.sums import place_differences
+from airflow_aml_retrain.gate.scores.auc import (
+    area,
+    certificate,
+    histograms,
+    leverage,
+    placements,
+    reach,
+)
+from airflow_aml_retrain.gate.scores.ranking import Ranking, binned, exactly, near
+from airflow_aml_retrain.gate.scores.sums import place_differences
+from airflow_aml_retrain.gate.statistics.intervals import interval
 from tests.gate.binary_worlds import measured, seen, world
 from tests.gate.judged_rows import binary
 

@@ -17,14 +17,14 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from sklearn import metrics as oracle
 
-from airflow_aml_retrain.gate.binary import BinaryScores
-from airflow_aml_retrain.gate.confusion import cells_estimate, counted, threshold_estimate
 from airflow_aml_retrain.gate.estimates import Against, Estimate, Pairs
 from airflow_aml_retrain.gate.folded import reaches
-from airflow_aml_retrain.gate.intervals import harm_p_value, interval
 from airflow_aml_retrain.gate.metrics import METRICS, Task, metrics_of
 from airflow_aml_retrain.gate.rows import Rows
-from airflow_aml_retrain.gate.sections import OperatingPoint
+from airflow_aml_retrain.gate.rules.sections import OperatingPoint
+from airflow_aml_retrain.gate.scores.binary import BinaryScores
+from airflow_aml_retrain.gate.scores.confusion import cells_estimate, counted, threshold_estimate
+from airflow_aml_retrain.gate.statistics.intervals import harm_p_value, interval
 from tests.gate.binary_worlds import measured, seen, world
 from tests.gate.judged_rows import binary
 

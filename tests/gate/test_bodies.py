@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
 
-from airflow_aml_retrain.gate.body import body
 from airflow_aml_retrain.gate.decision import evaluate
 from airflow_aml_retrain.gate.policy import Policy
+from airflow_aml_retrain.gate.records.body import body
 from tests.gate.bodies import BODIES
 from tests.gate.simulated import Body
 
 SCHEMA: Mapping[str, Mapping[str, Mapping[str, object]]] = json.loads(
-    files("airflow_aml_retrain.gate").joinpath("decision_schema.json").read_text("utf-8")
+    files("airflow_aml_retrain.gate.records").joinpath("decision_schema.json").read_text("utf-8")
 )
 
 

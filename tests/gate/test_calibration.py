@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from airflow_aml_retrain.gate.calibration import CalibrationReport, calibration
 from airflow_aml_retrain.gate.rows import Rows
-from airflow_aml_retrain.gate.sums import counted_by_bin
+from airflow_aml_retrain.gate.scores.calibration import CalibrationReport, calibration
+from airflow_aml_retrain.gate.scores.sums import counted_by_bin
 from tests.gate.binary_worlds import seen, sigmoid, world
 from tests.gate.judged_rows import binary
 

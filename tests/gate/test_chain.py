@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_aml_retrain.errors import GateError
-from airflow_aml_retrain.gate.chain import HISTORY, KEPT, Entry, Links, Summary, verify
-from airflow_aml_retrain.gate.record import DecisionRecord
+from airflow_aml_retrain.gate.records.chain import HISTORY, KEPT, Entry, Links, Summary, verify
+from airflow_aml_retrain.gate.records.record import DecisionRecord
 
 Records = dict[str, bytes]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from airflow_aml_retrain.gate.clusters import Clustered, clustered
-from airflow_aml_retrain.gate.spread import Spread
+from airflow_aml_retrain.gate.statistics.clusters import Clustered, clustered
+from airflow_aml_retrain.gate.statistics.spread import Spread
 
 Numbers = NDArray[np.float64]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_curve, roc_auc_score
 
-from airflow_aml_retrain.gate.curves import curves
-from airflow_aml_retrain.gate.multiclass import MulticlassScores
-from airflow_aml_retrain.gate.regression import RegressionScores
 from airflow_aml_retrain.gate.rows import Rows
+from airflow_aml_retrain.gate.scores.curves import curves
+from airflow_aml_retrain.gate.scores.multiclass import MulticlassScores
+from airflow_aml_retrain.gate.scores.regression import RegressionScores
 from tests.gate.binary_worlds import measured, seen, world
 from tests.gate.judged_rows import binary, multiclass, regression
 

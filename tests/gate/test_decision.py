@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from airflow_aml_retrain.errors import GateError
-from airflow_aml_retrain.gate.body import body
 from airflow_aml_retrain.gate.decision import Decision, evaluate
 from airflow_aml_retrain.gate.facts import Facts
-from airflow_aml_retrain.gate.ledger import Ledger, Use
+from airflow_aml_retrain.gate.holdout.ledger import Ledger, Use
+from airflow_aml_retrain.gate.records.body import body
 from airflow_aml_retrain.gate.rows import Holdout
 from airflow_aml_retrain.gate.verdict import Outcome, Verdict
 from airflow_aml_retrain.gate.verdict import decide as verdict_over

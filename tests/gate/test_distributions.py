@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from airflow_aml_retrain.gate.distributions import (
+from airflow_aml_retrain.gate.statistics.distributions import (
     binomial_at_least,
     clopper_pearson,
     normal_above,

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from inspect import isfunction
 from math import nan
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from types import CodeType, FrameType, ModuleType
 from typing import Any, Final
 
@@ -63,9 +63,10 @@ def verdict() -> Verdict:
 
 def modules() -> list[ModuleType]:
     """Of the gate, less the command and what draws."""
-    room = airflow_aml_retrain.gate
-    names = (each.name for each in iter_modules(room.__path__) if not each.ispkg)
-    return [import_module(f"{room.__name__}.{name}") for name in names if name != "__main__"]
+    gate = airflow_aml_retrain.gate
+    names = (each.name for each in walk_packages(gate.__path__, f"{gate.__name__}."))
+    left_out = (f"{gate.__name__}.__main__", f"{gate.__name__}.report")
+    return [import_module(name) for name in names if not name.startswith(left_out)]
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from airflow_aml_retrain.errors import GateError
-from airflow_aml_retrain.gate.flips import FlipReport, flips
-from airflow_aml_retrain.gate.multiclass import MulticlassScores
-from airflow_aml_retrain.gate.regression import RegressionScores
 from airflow_aml_retrain.gate.rows import Rows
+from airflow_aml_retrain.gate.scores.flips import FlipReport, flips
+from airflow_aml_retrain.gate.scores.multiclass import MulticlassScores
+from airflow_aml_retrain.gate.scores.regression import RegressionScores
 from tests.gate.binary_worlds import measured, world
 from tests.gate.judged_rows import binary, multiclass, regression
 

@@ -17,12 +17,12 @@ from airflow_aml_retrain.gate.decision import Decision, evaluate
 from airflow_aml_retrain.gate.estimates import Against
 from airflow_aml_retrain.gate.folded import fold
 from airflow_aml_retrain.gate.grain import KEPT, Grain, GrainTaker
-from airflow_aml_retrain.gate.measured import measured
-from airflow_aml_retrain.gate.multiclass import MulticlassScores
 from airflow_aml_retrain.gate.policy import Policy
-from airflow_aml_retrain.gate.ranking import exactly
-from airflow_aml_retrain.gate.reader import read_rows
-from airflow_aml_retrain.gate.sections import OperatingPoint
+from airflow_aml_retrain.gate.reading.reader import read_rows
+from airflow_aml_retrain.gate.rules.sections import OperatingPoint
+from airflow_aml_retrain.gate.scores.measured import measured
+from airflow_aml_retrain.gate.scores.multiclass import MulticlassScores
+from airflow_aml_retrain.gate.scores.ranking import exactly
 from airflow_aml_retrain.gate.verdict import Verdict
 from tests.gate.scored_files import SCORE, parquet_of, policy
 

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from airflow_aml_retrain.gate.hashes import mixed
-from airflow_aml_retrain.gate.identity import holdout_of, overlap
+from airflow_aml_retrain.gate.holdout.identity import holdout_of, overlap
+from airflow_aml_retrain.gate.holdout.mixing import mixed
 from airflow_aml_retrain.gate.metrics import Task
 from airflow_aml_retrain.gate.rows import CHALLENGER, CHAMPION, Holdout
 from tests.gate.scored_files import REGRESSION, SCORE, csv_of, parquet_of, read, read_all

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from airflow_aml_retrain.gate.estimates import Against, Estimate, Pairs
-from airflow_aml_retrain.gate.intervals import (
+from airflow_aml_retrain.gate.metrics import METRICS
+from airflow_aml_retrain.gate.statistics.intervals import (
     harm_p_value,
     interval,
     min_detectable,
     rows_needed,
 )
-from airflow_aml_retrain.gate.metrics import METRICS
-from airflow_aml_retrain.gate.moments import spread_of_sums
-from airflow_aml_retrain.gate.spread import FEW, Spread
+from airflow_aml_retrain.gate.statistics.moments import spread_of_sums
+from airflow_aml_retrain.gate.statistics.spread import FEW, Spread
 
 ROWS: Final = 2000
 MOST: Final = 48

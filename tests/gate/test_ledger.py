@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from airflow_aml_retrain.errors import GateError
-from airflow_aml_retrain.gate.ledger import Ledger, Use
+from airflow_aml_retrain.gate.holdout.ledger import Ledger, Use
+from airflow_aml_retrain.gate.holdout.spending import alpha_of, uses_of, weight_of
 from airflow_aml_retrain.gate.rows import Holdout
-from airflow_aml_retrain.gate.sections import HoldoutRules, Reuse, Spending
-from airflow_aml_retrain.gate.spending import alpha_of, uses_of, weight_of
+from airflow_aml_retrain.gate.rules.sections import HoldoutRules, Reuse, Spending
 
 ALPHA = 0.05
 USES = (1, 2, 5, 12, 50)

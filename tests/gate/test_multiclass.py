@@ -15,12 +15,12 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from airflow_aml_retrain.gate.class_counts import ClassCounts, pictures
 from airflow_aml_retrain.gate.estimates import Against, Pairs
 from airflow_aml_retrain.gate.folded import BINS
-from airflow_aml_retrain.gate.intervals import interval
-from airflow_aml_retrain.gate.multiclass import MulticlassScores
 from airflow_aml_retrain.gate.rows import Rows
+from airflow_aml_retrain.gate.scores.class_counts import ClassCounts, pictures
+from airflow_aml_retrain.gate.scores.multiclass import MulticlassScores
+from airflow_aml_retrain.gate.statistics.intervals import interval
 from tests.gate.judged_rows import FAIR, Numbers, by_clusters, by_rows, multiclass, spread
 
 METRICS: Final = ("accuracy", "log_loss", "auc", "macro_precision", "macro_recall", "macro_f1")

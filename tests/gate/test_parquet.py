@@ -11,7 +11,7 @@ import pytest
 
 from airflow_aml_retrain.errors import GateError
 from airflow_aml_retrain.gate.folded import unfold
-from airflow_aml_retrain.gate.reader import read_rows
+from airflow_aml_retrain.gate.reading.reader import read_rows
 from airflow_aml_retrain.gate.rows import CHALLENGER, CHAMPION
 from tests.gate.scored_files import (
     BINARY,

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_aml_retrain.errors import GateError
-from airflow_aml_retrain.gate.check import Check, Mode, Severity
 from airflow_aml_retrain.gate.estimates import Against
 from airflow_aml_retrain.gate.metrics import METRICS, Direction, Task, metrics_of
 from airflow_aml_retrain.gate.policy import Policy
-from airflow_aml_retrain.gate.sections import (
+from airflow_aml_retrain.gate.rules.check import Check, Mode, Severity
+from airflow_aml_retrain.gate.rules.sections import (
     Calibration,
     Data,
     DecisionRules,

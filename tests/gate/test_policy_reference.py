@@ -9,13 +9,14 @@ from typing import Final
 
 import pytest
 
-from airflow_aml_retrain.gate.check import Check, Mode
 from airflow_aml_retrain.gate.explain import explain
+from airflow_aml_retrain.gate.holdout.spending import alpha_of, uses_of
 from airflow_aml_retrain.gate.metrics import METRICS
-from airflow_aml_retrain.gate.parsing import Section, plain
 from airflow_aml_retrain.gate.policy import Policy
-from airflow_aml_retrain.gate.policy_text import document
-from airflow_aml_retrain.gate.sections import (
+from airflow_aml_retrain.gate.rules.check import Check, Mode
+from airflow_aml_retrain.gate.rules.parsing import Section, plain
+from airflow_aml_retrain.gate.rules.policy_text import document
+from airflow_aml_retrain.gate.rules.sections import (
     Calibration,
     Data,
     DecisionRules,
@@ -29,7 +30,6 @@ from airflow_aml_retrain.gate.sections import (
     Slices,
     Spending,
 )
-from airflow_aml_retrain.gate.spending import alpha_of, uses_of
 from airflow_aml_retrain.gate.verdict import Verdict
 from tests.gate.test_policy import is_said_by
 

@@ -10,9 +10,9 @@ import pytest
 
 from airflow_aml_retrain.gate.facts import Facts
 from airflow_aml_retrain.gate.folded import fold
+from airflow_aml_retrain.gate.judging.preconditions import preconditions, stability
+from airflow_aml_retrain.gate.judging.results import Precondition
 from airflow_aml_retrain.gate.metrics import Task
-from airflow_aml_retrain.gate.preconditions import preconditions, stability
-from airflow_aml_retrain.gate.results import Precondition
 from airflow_aml_retrain.gate.rows import CHALLENGER, CHAMPION, Holdout, Quality, Rows, Slicing
 from tests.gate.holdouts import NO_WORSE, policy
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from airflow_aml_retrain.gate.estimates import Against
-from airflow_aml_retrain.gate.sections import Spending
+from airflow_aml_retrain.gate.rules.sections import Spending
 from tests.simulations import calibrated, decay, matched, power, reuse, shares, vetoes
 from tests.simulations.clusters import both_ways
 from tests.simulations.coverage import (

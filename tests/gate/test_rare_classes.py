@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from airflow_aml_retrain.gate.estimates import Against
-from airflow_aml_retrain.gate.intervals import interval
-from airflow_aml_retrain.gate.multiclass import MulticlassScores
+from airflow_aml_retrain.gate.scores.multiclass import MulticlassScores
+from airflow_aml_retrain.gate.statistics.intervals import interval
 from tests.gate.judged_rows import multiclass
 
 

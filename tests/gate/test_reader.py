@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from airflow_aml_retrain.errors import GateError
 from airflow_aml_retrain.gate.folded import fold, unfold
 from airflow_aml_retrain.gate.metrics import Task
-from airflow_aml_retrain.gate.reader import read_rows
+from airflow_aml_retrain.gate.reading.reader import read_rows
+from airflow_aml_retrain.gate.reading.utf8 import WholeRecords
 from airflow_aml_retrain.gate.rows import CHALLENGER, CHAMPION, Rows
-from airflow_aml_retrain.gate.utf8 import WholeRecords
 from tests.gate.scored_files import (
     BINARY,
     MULTICLASS,

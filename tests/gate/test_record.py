@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
 
 from airflow_aml_retrain.errors import GateError
-from airflow_aml_retrain.gate.ledger import Use
-from airflow_aml_retrain.gate.record import SCHEMA, DecisionRecord
+from airflow_aml_retrain.gate.holdout.ledger import Use
+from airflow_aml_retrain.gate.records.record import SCHEMA, DecisionRecord
 from airflow_aml_retrain.gate.verdict import Outcome, Verdict
 from tests.gate.bodies import BODIES, envelope
 
 PUBLISHED = json.loads(
-    (files("airflow_aml_retrain.gate") / "decision_schema.json").read_text(encoding="utf-8")
+    (files("airflow_aml_retrain.gate.records") / "decision_schema.json").read_text(encoding="utf-8")
 )
 BODY: dict[str, object] = {
     "verdict": Verdict.INCONCLUSIVE,

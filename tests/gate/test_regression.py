@@ -11,10 +11,10 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
 from airflow_aml_retrain.errors import GateError
 from airflow_aml_retrain.gate.estimates import Against
-from airflow_aml_retrain.gate.intervals import interval
-from airflow_aml_retrain.gate.regression import RegressionScores
-from airflow_aml_retrain.gate.residuals import regression_pictures
 from airflow_aml_retrain.gate.rows import Rows
+from airflow_aml_retrain.gate.scores.regression import RegressionScores
+from airflow_aml_retrain.gate.scores.residuals import regression_pictures
+from airflow_aml_retrain.gate.statistics.intervals import interval
 from tests.gate.judged_rows import FAIR, Numbers, by_clusters, by_rows, regression, spread
 
 METRICS = ("mae", "rmse", "rae", "rse", "r2")

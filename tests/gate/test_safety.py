@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from airflow_aml_retrain.gate.body import body
 from airflow_aml_retrain.gate.facts import Facts
-from airflow_aml_retrain.gate.ledger import Use
+from airflow_aml_retrain.gate.holdout.ledger import Use
+from airflow_aml_retrain.gate.records.body import body
 from airflow_aml_retrain.gate.rows import Holdout
 from airflow_aml_retrain.gate.verdict import Verdict
 from tests.gate.holdouts import BAD, GOOD, NO_WORSE, ROWS, decide, policy, scored

@@ -7,10 +7,10 @@ import pytest
 
 from airflow_aml_retrain.errors import GateError
 from airflow_aml_retrain.gate.decision import Decision
-from airflow_aml_retrain.gate.regression import RegressionScores
-from airflow_aml_retrain.gate.sections import Spending
-from airflow_aml_retrain.gate.spending import alpha_of
-from airflow_aml_retrain.gate.spread import Spread
+from airflow_aml_retrain.gate.holdout.spending import alpha_of
+from airflow_aml_retrain.gate.rules.sections import Spending
+from airflow_aml_retrain.gate.scores.regression import RegressionScores
+from airflow_aml_retrain.gate.statistics.spread import Spread
 from airflow_aml_retrain.gate.verdict import Verdict
 from tests.gate.holdouts import decide, policy
 from tests.gate.judged_rows import regression

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from airflow_aml_retrain.errors import GateError
-from airflow_aml_retrain.gate.checks import Doubt
 from airflow_aml_retrain.gate.estimates import Against, Estimate
-from airflow_aml_retrain.gate.intervals import harm_p_value
+from airflow_aml_retrain.gate.judging.checks import Doubt
+from airflow_aml_retrain.gate.judging.results import SliceResult
+from airflow_aml_retrain.gate.judging.slice_checks import _vetoed, slice_results
 from airflow_aml_retrain.gate.metrics import metric_named
 from airflow_aml_retrain.gate.policy import Policy
-from airflow_aml_retrain.gate.results import SliceResult
 from airflow_aml_retrain.gate.rows import Rows
-from airflow_aml_retrain.gate.slice_checks import _vetoed, slice_results
+from airflow_aml_retrain.gate.statistics.intervals import harm_p_value
 from airflow_aml_retrain.gate.verdict import Outcome
 from tests.gate.judged_rows import binary, regression, slicing
 

@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_aml_retrain.errors import GateError
-from airflow_aml_retrain.gate.binary import BinaryScores
 from airflow_aml_retrain.gate.estimates import Against
-from airflow_aml_retrain.gate.intervals import harm_p_value
-from airflow_aml_retrain.gate.measured import measured
 from airflow_aml_retrain.gate.metrics import metric_named
-from airflow_aml_retrain.gate.multiclass import MulticlassScores
-from airflow_aml_retrain.gate.regression import RegressionScores
 from airflow_aml_retrain.gate.rows import Rows
-from airflow_aml_retrain.gate.sections import OperatingPoint, Slices
-from airflow_aml_retrain.gate.slices import holm, slice_estimates, vanished
+from airflow_aml_retrain.gate.rules.sections import OperatingPoint, Slices
+from airflow_aml_retrain.gate.scores.binary import BinaryScores
+from airflow_aml_retrain.gate.scores.measured import measured
+from airflow_aml_retrain.gate.scores.multiclass import MulticlassScores
+from airflow_aml_retrain.gate.scores.regression import RegressionScores
+from airflow_aml_retrain.gate.scores.slices import holm, slice_estimates, vanished
+from airflow_aml_retrain.gate.statistics.intervals import harm_p_value
 from tests.gate.judged_rows import Numbers, binary, multiclass, regression, slicing
 
 BINARY: Final = ("accuracy", "precision", "recall", "f1", "auc", "log_loss", "log_loss_reduction")

@@ -7,7 +7,7 @@ from typing import Final
 from airflow_aml_retrain.client.backend import Backend
 from airflow_aml_retrain.client.blobs import BlobStore, split_path
 from airflow_aml_retrain.gate.policy import Policy
-from airflow_aml_retrain.gate.record import DecisionRecord
+from airflow_aml_retrain.gate.records.record import DecisionRecord
 from airflow_aml_retrain.wire.champion import Model
 
 CANDIDATE: Final = Model(

@@ -16,7 +16,7 @@ from airflow_aml_retrain.client.blobs import split_path
 from airflow_aml_retrain.client.champion import ChampionStore
 from airflow_aml_retrain.demo.airflow import Home
 from airflow_aml_retrain.errors import BadInput
-from airflow_aml_retrain.gate.record import DecisionRecord
+from airflow_aml_retrain.gate.records.record import DecisionRecord
 from airflow_aml_retrain.operators.approval import Answer, Matter
 from airflow_aml_retrain.operators.approve import ApproveDecisionOperator
 from airflow_aml_retrain.operators.patch import PatchEndpointOperator

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow_aml_retrain.client.blobs import split_path
 from airflow_aml_retrain.client.champion import ChampionStore
 from airflow_aml_retrain.demo.airflow import Home
-from airflow_aml_retrain.gate.record import DecisionRecord
+from airflow_aml_retrain.gate.records.record import DecisionRecord
 from tests.operators.desk import Desk
 from tests.operators.journey import ROWS, journey
 from tests.world import World, answers, census_like

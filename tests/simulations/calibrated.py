@@ -13,9 +13,9 @@ import numpy as np
 from numpy.random import Generator
 from sklearn.linear_model import LogisticRegression
 
-from airflow_aml_retrain.gate.calibration import calibration
 from airflow_aml_retrain.gate.folded import unfold
 from airflow_aml_retrain.gate.rows import CHALLENGER, Rows
+from airflow_aml_retrain.gate.scores.calibration import calibration
 from tests.simulations.coverage import SIZES, Numbers, Source, covered, each_side
 from tests.simulations.populations import clustered, scored
 from tests.simulations.tables import Cell, Table

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from airflow_aml_retrain.gate.checks import Doubt, applied
-from airflow_aml_retrain.gate.confusion import threshold_estimate
 from airflow_aml_retrain.gate.estimates import Against, Estimate
-from airflow_aml_retrain.gate.measured import Scores
+from airflow_aml_retrain.gate.judging.checks import Doubt, applied
+from airflow_aml_retrain.gate.judging.results import CheckResult
 from airflow_aml_retrain.gate.policy import Policy
-from airflow_aml_retrain.gate.results import CheckResult
+from airflow_aml_retrain.gate.scores.confusion import threshold_estimate
+from airflow_aml_retrain.gate.scores.measured import Scores
 from airflow_aml_retrain.gate.verdict import Verdict, decide
 
 Counts = NDArray[np.int64]

@@ -15,10 +15,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from airflow_aml_retrain.gate.estimates import Against, Estimate
-from airflow_aml_retrain.gate.intervals import interval
-from airflow_aml_retrain.gate.measured import measured
 from airflow_aml_retrain.gate.rows import Rows
-from airflow_aml_retrain.gate.sections import OperatingPoint
+from airflow_aml_retrain.gate.rules.sections import OperatingPoint
+from airflow_aml_retrain.gate.scores.measured import measured
+from airflow_aml_retrain.gate.statistics.intervals import interval
 from tests.simulations.populations import Population, classified, predicted, scored, unbalanced
 from tests.simulations.tables import Cell, Table, share
 from tests.simulations.worlds import SEED, over_worlds

@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
-from airflow_aml_retrain.gate.binary import BinaryScores
-from airflow_aml_retrain.gate.confusion import cells_estimate, counted
 from airflow_aml_retrain.gate.estimates import Against
 from airflow_aml_retrain.gate.folded import reaches
 from airflow_aml_retrain.gate.rows import CHALLENGER, CHAMPION
-from airflow_aml_retrain.gate.sections import OperatingPoint
+from airflow_aml_retrain.gate.rules.sections import OperatingPoint
+from airflow_aml_retrain.gate.scores.binary import BinaryScores
+from airflow_aml_retrain.gate.scores.confusion import cells_estimate, counted
 from tests.simulations.coverage import Numbers, bounds_of, claimed, covered, each_side
 from tests.simulations.populations import scored
 from tests.simulations.tables import Cell, Table

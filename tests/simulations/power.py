@@ -14,16 +14,16 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from airflow_aml_retrain.gate.checks import Doubt, applied
-from airflow_aml_retrain.gate.confusion import counted
 from airflow_aml_retrain.gate.estimates import Against
 from airflow_aml_retrain.gate.folded import at_least
-from airflow_aml_retrain.gate.intervals import rows_needed
-from airflow_aml_retrain.gate.measured import measured
+from airflow_aml_retrain.gate.judging.checks import Doubt, applied
 from airflow_aml_retrain.gate.metrics import metric_named
 from airflow_aml_retrain.gate.plan import plan
 from airflow_aml_retrain.gate.policy import Policy
 from airflow_aml_retrain.gate.rows import CHALLENGER, CHAMPION
+from airflow_aml_retrain.gate.scores.confusion import counted
+from airflow_aml_retrain.gate.scores.measured import measured
+from airflow_aml_retrain.gate.statistics.intervals import rows_needed
 from airflow_aml_retrain.gate.verdict import Outcome, Verdict
 from tests.simulations.counted import drawn, policy, results, verdict
 from tests.simulations.coverage import POINT, Numbers, Source

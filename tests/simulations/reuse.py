@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from airflow_aml_retrain.errors import GateError
 from airflow_aml_retrain.gate.estimates import Against
-from airflow_aml_retrain.gate.ledger import Ledger
+from airflow_aml_retrain.gate.holdout.ledger import Ledger
 from airflow_aml_retrain.gate.rows import Holdout
-from airflow_aml_retrain.gate.sections import Spending
+from airflow_aml_retrain.gate.rules.sections import Spending
 from airflow_aml_retrain.gate.verdict import Verdict
 from tests.simulations.counted import policy, verdict
 from tests.simulations.tables import Table, mean, share

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from scipy.stats import binom
 
-from airflow_aml_retrain.gate.distributions import clopper_pearson, wilson
+from airflow_aml_retrain.gate.statistics.distributions import clopper_pearson, wilson
 from tests.simulations.tables import Cell, Table
 
 SIZES: Final = (300, 1000, 5000)

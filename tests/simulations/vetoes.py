@@ -14,10 +14,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from airflow_aml_retrain.gate.checks import Doubt, applied
-from airflow_aml_retrain.gate.measured import measured
+from airflow_aml_retrain.gate.judging.checks import Doubt, applied
+from airflow_aml_retrain.gate.judging.slice_checks import slice_results
 from airflow_aml_retrain.gate.rows import CHALLENGER, CHAMPION, Rows, Slicing
-from airflow_aml_retrain.gate.slice_checks import slice_results
+from airflow_aml_retrain.gate.scores.measured import measured
 from airflow_aml_retrain.gate.verdict import Outcome, Verdict, decide
 from tests.gate.judged_rows import binary
 from tests.simulations.counted import policy

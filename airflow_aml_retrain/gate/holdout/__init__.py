@@ -1,0 +1,1 @@
+"""What makes a hold-out the same, and how often it may be used."""

@@ -1,0 +1,112 @@
+"""
+What makes a hold-out the same hold-out, whatever its files are called and however it is sorted.
+
+Law: a hold-out is known by its truth and, where rows have ids, by these; not by the order of rows
+with ids, and never by scores or by which class the policy calls positive. What is written here
+is kept in ledgers, so it must come out the same in every version.
+"""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from airflow_aml_retrain.gate.folded import EPSILON
+from airflow_aml_retrain.gate.holdout.mixing import mixed
+from airflow_aml_retrain.gate.metrics import Task
+from airflow_aml_retrain.gate.rows import Holdout
+from airflow_aml_retrain.gate.spelling import in_order
+
+_SKETCH: Final = 256
+_STEP: Final = 1 << 16
+
+
+def holdout_of(
+    task: Task,
+    classes: tuple[str, ...],
+    truth: NDArray[Any],
+    ids: NDArray[np.uint64] | None = None,
+) -> Holdout:
+    """The identity of rows of this *truth*, as `Rows` has it, with the hashes of their *ids*."""
+    ordered = tuple(in_order(classes))
+    if task is Task.BINARY and classes != ordered:
+        truth = ~truth
+    content = sha256(repr((task.value, ordered, len(truth), ids is not None)).encode())
+    if ids is None:
+        content.update(_in_order(task, truth))
+        return Holdout(len(truth), content.hexdigest())
+    rows, least = np.empty_like(ids), ids[:0]
+    for part in _parts(len(ids)):
+        rows[part] = mixed(ids[part] ^ mixed(_bits(task, truth[part])))
+        least = np.sort(np.concatenate((least, ids[part])))[:_SKETCH]
+    rows.sort()
+    content.update(rows.astype("<u8", copy=False).data)
+    return Holdout(len(truth), content.hexdigest(), tuple(least.tolist()))
+
+
+def overlap(one: Holdout, other: Holdout) -> float:
+    """
+    The share of the smaller one's rows that are in both, estimated from their sketches.
+
+    Both sketches are complete up to the smaller of their largest hashes, so what they hold up to
+    there is a sample of both hold-outs (bottom-k sketches, Cohen and Kaplan 2007). Its error is
+    about 0.03 for hold-outs of one size, and grows as their sizes part. Without ids hold-outs are
+    the same or share nothing that could be seen.
+    """
+    if one.sha256 == other.sha256:
+        return 1.0
+    limit = min(_complete_to(one), _complete_to(other))
+    mine, theirs = ({row for row in each.sketch if row <= limit} for each in (one, other))
+    if not mine or not theirs:
+        return 0.0
+    sampled = (len(mine) + len(theirs)) / (one.rows + other.rows)
+    return min(1.0, len(mine & theirs) / (sampled * min(one.rows, other.rows)))
+
+
+def score_sha256(scores: NDArray[Any]) -> str:
+    """The hash of one model's scores in order, as `Rows` has them."""
+    kind = scores.dtype.newbyteorder("<")
+    return sha256(np.ascontiguousarray(scores, kind).reshape(-1).data).hexdigest()
+
+
+def clipped(task: Task, truth: NDArray[Any], scores: NDArray[Any]) -> int:
+    """In how many rows log loss is cut off: what was true was given next to no probability."""
+    if task is Task.REGRESSION:
+        return 0
+    return sum(_clipped(task, truth[part], scores[part]) for part in _parts(len(truth)))
+
+
+def _parts(rows: int) -> Iterator[slice]:
+    """*rows* in parts, so that what is computed on the way stays small."""
+    return (slice(start, start + _STEP) for start in range(0, rows, _STEP))
+
+
+def _clipped(task: Task, truth: NDArray[Any], scores: NDArray[Any]) -> int:
+    if task is Task.MULTICLASS:
+        scores = np.take_along_axis(scores, truth[:, None].astype(np.intp), axis=1)[:, 0]
+        truth = np.ones(len(truth), np.bool_)
+    surprised = np.signbit(scores) ^ truth
+    return int(np.count_nonzero(surprised & (np.abs(scores) < EPSILON)))
+
+
+def _in_order(task: Task, truth: NDArray[Any]) -> bytes:
+    if task is Task.BINARY:
+        return np.packbits(truth).tobytes()
+    return _bits(task, truth).astype("<u8").tobytes()
+
+
+def _bits(task: Task, truth: NDArray[Any]) -> NDArray[np.uint64]:
+    """The truth of each row in 64 bits."""
+    if task is not Task.REGRESSION:
+        return truth.astype(np.uint64)
+    # Adding zero makes one of the two zeros that there are.
+    bits: NDArray[np.uint64] = (truth + 0.0).view(np.uint64)
+    return bits
+
+
+def _complete_to(holdout: Holdout) -> float:
+    """Up to which hash the sketch holds every row."""
+    whole = holdout.rows <= len(holdout.sketch)
+    return float("inf") if whole or not holdout.sketch else holdout.sketch[-1]

@@ -1,0 +1,1 @@
+"""From scored files, CSV or Parquet, to the rows that all models scored, in bounded memory."""

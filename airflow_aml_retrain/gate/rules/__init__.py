@@ -1,0 +1,1 @@
+"""What a policy is made of: checks, sections, durations, and how each is read."""

@@ -1,0 +1,1 @@
+"""From sums to doubt: distributions, spreads, and the intervals that follow from them."""
