@@ -136,11 +136,11 @@ def test_no_function_that_fails_promotes(called: dict[str, Function]) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "intervals.interval",
-        "intervals.harm_p_value",
-        "slices.holm",
-        "log_loss.value",
-        "distributions.clopper_pearson",
+        "statistics.intervals.interval",
+        "statistics.intervals.harm_p_value",
+        "scores.slices.holm",
+        "scores.log_loss.value",
+        "statistics.distributions.clopper_pearson",
     ],
 )
 def test_no_number_that_is_none_promotes(called: dict[str, Function], name: str) -> None:
