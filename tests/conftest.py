@@ -23,9 +23,11 @@ from airflow_aml_retrain.demo.control import Emulator
 from airflow_aml_retrain.demo.live import LiveAirflow
 from airflow_aml_retrain.demo.machine import Machine
 from airflow_aml_retrain.demo.processes import Supervisor
+from tests.scheduling import Scheduling, in_order
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
+    from xdist.remote import Producer
 
     from tests.resources import Resources
     from tests.world import World
@@ -60,6 +62,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(config.stash[_HOME].folder.parent, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = in_order((item.nodeid, item) for item in items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> Scheduling:
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from typing import Final
 import pytest
 
 from airflow_aml_retrain import errors
+from tests.scheduling import needs_airflow
 
 ROOT: Final = Path(__file__).parents[1]
 PACKAGE: Final = ROOT / "airflow_aml_retrain"
@@ -147,3 +148,11 @@ def test_no_file_names_a_place_on_one_machine() -> None:
         and place.search(path.read_text("utf-8", "replace"))
     ]
     assert guilty == []
+
+
+def test_whoever_needs_the_running_airflow_is_tested_together() -> None:
+    named = re.compile(r"\b(?:real_airflow|under_way): ")
+    files = [path for path in (ROOT / "tests").rglob("test_*.py") if named.search(path.read_text())]
+
+    assert files
+    assert [called(path) for path in files if not needs_airflow(called(path))] == []
