@@ -1,15 +1,16 @@
 """
 # Retrain the census model when Azure says that a blob was created.
 
-For those who have Event Grid. A subscription of the storage account sends `BlobCreated` to a
-queue of Service Bus; the Microsoft provider's own trigger reads it and wakes this DAG.
+For those who have Event Grid: data and endpoints are those of `retrain_on_new_data`, in place of
+which it is. A subscription of the storage account sends `BlobCreated` to a queue of Service Bus;
+the Microsoft provider's own trigger reads it and wakes this DAG.
 
 What to set up once:
 
 * a queue `census-landing` of Service Bus, and the connection `azure_service_bus_default` to it
 * an Event Grid subscription of the storage account: event type `Microsoft.Storage.BlobCreated`,
   endpoint the queue, filter *subject begins with*
-  `/blobServices/default/containers/data/blobs/census/landing/` (or this DAG's own results would
+  `/blobServices/default/containers/data/blobs/census/daily/` (or this DAG's own results would
   wake it)
 
 A message is then the event, and may be in either of Event Grid's schemas:
@@ -17,7 +18,7 @@ A message is then the event, and may be in either of Event Grid's schemas:
 ```json
 {
   "eventType": "Microsoft.Storage.BlobCreated",
-  "subject": "/blobServices/default/containers/data/blobs/census/landing/2026-11-07.csv",
+  "subject": "/blobServices/default/containers/data/blobs/census/daily/2026-11-07.csv",
   "eventTime": "2026-11-07T04:10:00Z",
   "data": {"api": "PutBlob", "eTag": "0x8DC", "contentLength": 190211, "blobType": "BlockBlob"}
 }
@@ -79,16 +80,19 @@ with DAG(
 ) as dag:
     endpoints = CreateEndpointOperator.partial(
         task_id="create_endpoints", service="Census", map_index_template="{{ task.endpoint }}"
-    ).expand(endpoint=["production", "staging", "anchor"])
+    ).expand(endpoint=["daily", "daily-staging", "daily-anchor"])
 
     endpoints >> retrain_and_promote(
-        source="data/census/landing/",
+        source="data/census/daily/",
         arrivals=True,
         take_stock=True,
         holdout_fraction=0.2,
         label="income",
         training_service="Census training",
         service="Census",
+        endpoint="daily",
+        staging_endpoint="daily-staging",
+        anchor_endpoint="daily-anchor",
         policy="{{ params.policy | tojson }}",
         dry_run="{{ params.dry_run }}",
         poll_interval=6,

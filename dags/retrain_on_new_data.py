@@ -8,10 +8,13 @@ rows, which no training ever sees, and **promotes** only what is shown to be no 
 
 | task | what it does |
 |---|---|
-| `create_endpoints` | makes `production`, `staging` and `anchor` where they are missing |
+| `create_endpoints` | makes `daily`, `daily-staging` and `daily-anchor` where they are missing |
 | `prepare` | joins all that was delivered; skipped, with all after it, where nothing is new |
 | `submit`, `wait` | the batch job that retrains, awaited without a worker |
 | `stage` ... `promote` | the journey of `retrain_on_schedule` |
+
+The model has a landing zone and endpoints of its own, so that it and the one of
+`retrain_on_schedule` do not get in each other's way.
 
 Which rows are held out follows from the rows themselves, so a row that was once held out always is.
 Events only wake: what a run learns from is asked of the watcher's ledger, and so neither a
@@ -28,7 +31,7 @@ from airflow_aml_retrain.journeys.retrain import retrain_and_promote
 from airflow_aml_retrain.operators.create import CreateEndpointOperator
 from airflow_aml_retrain.triggers.data import NewDataTrigger
 
-LANDING = "data/census/landing/"
+LANDING = "data/census/daily/"
 POLICY = {
     "data": {"label": "income"},
     "checks": [
@@ -69,7 +72,7 @@ with DAG(
 ) as dag:
     endpoints = CreateEndpointOperator.partial(
         task_id="create_endpoints", service="Census", map_index_template="{{ task.endpoint }}"
-    ).expand(endpoint=["production", "staging", "anchor"])
+    ).expand(endpoint=["daily", "daily-staging", "daily-anchor"])
 
     endpoints >> retrain_and_promote(
         source=LANDING,
@@ -78,6 +81,9 @@ with DAG(
         label="income",
         training_service="Census training",
         service="Census",
+        endpoint="daily",
+        staging_endpoint="daily-staging",
+        anchor_endpoint="daily-anchor",
         policy="{{ params.policy | tojson }}",
         dry_run="{{ params.dry_run }}",
         poll_interval=6,

@@ -55,20 +55,21 @@ class CensusWorkspace:
             service = manager.run(manager.workspace.service(SCORING))
             manager.run(manager.workspace.create_endpoint(service, name))
 
+    def backend(self, service: str, endpoint: str | None = None) -> Backend:
+        """To speak to an endpoint of *service*, by default its default one."""
+        return connect(self._settings, service, endpoint)
+
     def probability(self, person: Mapping[str, str]) -> float:
         """What the endpoint in production says of *person*: the chance of a high income."""
-        with self._production() as backend:
+        with self.backend(SCORING, PRODUCTION) as backend:
             answered = backend.run(backend.verbs.score([person]))
         return float(answered[0]["Scored Probabilities"])
 
     def serving(self) -> str:
         """Where the model in production lies."""
-        with self._production() as backend:
+        with self.backend(SCORING, PRODUCTION) as backend:
             said = backend.run(backend.verbs.serving())
         return next(iter(said.models.values())).location
-
-    def _production(self) -> Backend:
-        return connect(self._settings, SCORING, PRODUCTION)
 
     @property
     def _settings(self) -> StudioSettings:
