@@ -16,8 +16,9 @@ from airflow_aml_retrain.client.backend import Backend
 from airflow_aml_retrain.client.blobs import BlobStore
 from airflow_aml_retrain.client.studio import StudioSettings, connect, studio
 from airflow_aml_retrain.demo.control import Emulator
+from airflow_aml_retrain.demo.history import trained
 from airflow_aml_retrain.wire.champion import Model
-from airflow_aml_retrain.wire.jobs import JobId, started, wait
+from airflow_aml_retrain.wire.jobs import JobId
 from airflow_aml_retrain.wire.secret import Secret
 
 if TYPE_CHECKING:
@@ -51,12 +52,8 @@ class Foundry:
         """The job called *name*, trained on *csv*; run once for a session."""
         if name not in self.models:
             self.store.write(container, f"{name}.csv", csv.encode())
-            blob = self.store.reference(container, f"{name}.csv")
             with self.trainer() as trainer:
-                job = trainer.run(trainer.verbs.submit({"input1": blob}, {}))
-                trainer.run(started(trainer.verbs, job))
-                trainer.run(wait(trainer.verbs, job, every=0.2)).require_success()
-            self.models[name] = job
+                self.models[name] = trained(trainer, self.store, f"{container}/{name}.csv")
         return self.models[name]
 
     def candidate(self, name: str, csv: str, container: str, **known: str) -> Model:

@@ -11,11 +11,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from airflow_aml_retrain.client.blobs import BlobStore
 from airflow_aml_retrain.demo.processes import DemoFailed, Supervisor
 
 ACCOUNT: Final = "devstoreaccount1"
@@ -67,6 +69,23 @@ class Azurite:
             "Azurite to listen", lambda: _LISTENS.search(running.written()), timeout=_PATIENCE
         )
         return cls(int(said[1]))
+
+    @classmethod
+    def at(cls, place: str) -> "Azurite":
+        """The one that runs already at *place*, "HOST:PORT"."""
+        host, _, port = place.rpartition(":")
+        if not host or not port.isdecimal():
+            msg = f"--storage {place!r}: expected HOST:PORT"
+            raise DemoFailed(msg)
+        return cls(int(port), host)
+
+    @contextmanager
+    def store(self) -> Iterator[BlobStore]:
+        """Its blobs, with the account's own key."""
+        from azure.storage.blob import BlobServiceClient
+
+        with BlobServiceClient.from_connection_string(self.connection_string) as service:
+            yield BlobStore(service)
 
     @property
     def blob_url(self) -> str:

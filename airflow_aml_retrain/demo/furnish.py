@@ -1,21 +1,25 @@
 """
 `python -m airflow_aml_retrain.demo.furnish`: makes an Airflow that runs ready for the examples.
 
-Publishes the census models in an emulator, lands the data of the two months with which the
-examples' schedule begins, and makes the connections. Law: what is there already stays as it is,
+Lands the data that the example DAGs learn from, publishes the census models in an emulator, gives
+the one in production a past, and makes the connections. Law: what is there already stays as it is,
 so this may be run at every start; a connection is made last, when all it leads to is there.
+
+What cannot be had here, because nothing on this machine emulates it, is said and not made up
+(`FOREIGN`).
 """
 
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from airflow_aml_retrain.demo import story
+from airflow_aml_retrain.client.blobs import BlobStore
+from airflow_aml_retrain.demo import history, landed, story
 from airflow_aml_retrain.demo.airflow import USER
 from airflow_aml_retrain.demo.azurite import Azurite
 from airflow_aml_retrain.demo.census import Census, census
@@ -28,14 +32,15 @@ from airflow_aml_retrain.demo.rest import Rest
 from airflow_aml_retrain.demo.scene import Scene
 from airflow_aml_retrain.demo.screen import Screen
 from airflow_aml_retrain.demo.workspace import CensusWorkspace
-
-if TYPE_CHECKING:
-    from azure.storage.blob import ContainerClient
+from airflow_aml_retrain.errors import RetrainError
 
 PASSWORD: Final = "AIRFLOW_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 IDENTITY: Final = "IDENTITY_HEADER"
+FOREIGN: Final[Mapping[str, str]] = {
+    "azure_service_bus_default": "retrain_on_messages wants a queue of Azure Service Bus"
+}
+"""Connections that an example names and that are a person's to make, and why."""
 
-_SCENES: Final[Sequence[type[Scene]]] = (CensusWorkspace, CensusResources)
 # The story is told in the month after the first that the schedule is for.
 _A_MONTH: Final = timedelta(days=31)
 
@@ -47,6 +52,7 @@ class _Whole:
     rest: Rest
     emulator: Emulator
     azurite: Azurite
+    store: BlobStore
     census: Census
 
 
@@ -55,61 +61,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
     screen = Screen()
     told = os.environ  # noqa: TID251 - the demo is the outermost room
     try:
-        whole = _Whole(
-            Rest(options.airflow, USER, told.get(PASSWORD, "")),
-            Emulator(options.emulator),
-            _azurite(options.storage),
-            census(begins(options.dags / f"{CensusWorkspace.dag_id}.py") + _A_MONTH),
-        )
-        # First of all: from here on it is known by the header that Airflow's processes hold.
-        Machine.of(whole.emulator, told.get(IDENTITY, ""))
-        _land(screen, whole)
-        for kind in _SCENES:
-            _connect(screen, kind, whole)
-    except DemoFailed as exc:
+        azurite = Azurite.at(options.storage)
+        with azurite.store() as store:
+            whole = _Whole(
+                Rest(options.airflow, USER, told.get(PASSWORD, "")),
+                Emulator(options.emulator),
+                azurite,
+                store,
+                census(begins(options.dags / f"{CensusWorkspace.dag_id}.py") + _A_MONTH),
+            )
+            # First of all: from here on it is known by the header that Airflow's processes hold.
+            Machine.of(whole.emulator, told.get(IDENTITY, ""))
+            _furnish(screen, whole)
+    except (DemoFailed, RetrainError) as exc:
         screen.fail(str(exc))
         return 1
     return 0
 
 
-def _land(screen: Screen, whole: _Whole) -> None:
-    from azure.storage.blob import BlobServiceClient
-
-    dealt = whole.census
-    with (
-        screen.step(f"Data in the container {story.CONTAINER!r}") as say,
-        BlobServiceClient.from_connection_string(whole.azurite.connection_string) as service,
-    ):
-        container = service.get_container_client(story.CONTAINER)
-        if not container.exists():
-            container.create_container()
-        landed = {**dealt.audited, **dealt.good.landed, **dealt.corrupted.landed}
-        say(f"{_written(container, landed)} new of {len(landed)} blobs")
-
-
-def _written(container: "ContainerClient", files: Mapping[str, bytes]) -> int:
-    """How many of *files* were not there yet, and are now."""
-    missing = [name for name in files if not container.get_blob_client(name).exists()]
-    for name in missing:
-        container.upload_blob(name, files[name])
-    return len(missing)
+def _furnish(screen: Screen, whole: _Whole) -> None:
+    blobs = landed.landed(whole.census)
+    with screen.step(f"Data in the container {story.CONTAINER!r}") as say:
+        say(f"{landed.written(whole.store, blobs)} new of {len(blobs)} blobs")
+    rest = whole.rest
+    makers: Mapping[str, Callable[[], None]] = {
+        story.STORAGE: lambda: story.connect_storage(rest, whole.azurite),
+        CensusWorkspace.conn_id: lambda: story.connect_scene(rest, _workspace(whole)),
+        CensusResources.conn_id: lambda: story.connect_scene(rest, _resources(whole)),
+    }
+    for conn_id, make in makers.items():
+        with screen.step(f"Connection {conn_id}") as say:
+            if rest.has_connection(conn_id):
+                say("is there already")
+            else:
+                make()
+    for conn_id, why in FOREIGN.items():
+        screen.say(f" {why}: its file says what to set up. {conn_id} is yours to make.")
 
 
-def _connect(screen: Screen, kind: type[Scene], whole: _Whole) -> None:
-    with screen.step(f"{kind.conn_id}, for {kind.dag_id}") as say:
-        if whole.rest.has_connection(kind.conn_id):
-            say("is there already")
-        else:
-            scene = kind.publish(whole.emulator, whole.census.published)
-            story.connect(whole.rest, scene, whole.azurite)
+def _workspace(whole: _Whole) -> Scene:
+    """With a model in production that was retrained once already."""
+    workspace = CensusWorkspace.publish(whole.emulator, whole.census.published)
+    earlier = whole.census.earlier
+    [name] = earlier.landed
+    place = f"{story.CONTAINER}/{name}"
+    history.promoted_once(workspace, whole.store, place, earlier.cut_off.isoformat())
+    return workspace
 
 
-def _azurite(place: str) -> Azurite:
-    host, _, port = place.rpartition(":")
-    if not host or not port.isdecimal():
-        msg = f"--storage {place!r}: expected HOST:PORT"
-        raise DemoFailed(msg)
-    return Azurite(int(port), host)
+def _resources(whole: _Whole) -> Scene:
+    return CensusResources.publish(whole.emulator, whole.census.published)
 
 
 def _parser() -> argparse.ArgumentParser:

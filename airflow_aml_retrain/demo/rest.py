@@ -15,7 +15,11 @@ Json = dict[str, Any]
 
 
 class Refused(DemoFailed):
-    """Airflow answered with an error; the message holds what it said."""
+    """Airflow answered with an error: its *status*, and in the message what it said."""
+
+    def __init__(self, message: str, status: int = 200) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(slots=True)
@@ -35,7 +39,7 @@ class Rest:
             answer = self._send(method, path, body, query)
         if not answer.ok:
             msg = f"{method} {path}: Airflow answered {answer.status_code}: {answer.text[:1000]}"
-            raise Refused(msg)
+            raise Refused(msg, answer.status_code)
         return dict(answer.json()) if answer.content else {}
 
     def is_healthy(self) -> bool:
@@ -45,8 +49,12 @@ class Rest:
         return all((said.get(part) or {}).get("status") == "healthy" for part in parts)
 
     def has_connection(self, conn_id: str) -> bool:
-        answer = self._send("GET", f"connections/{conn_id}", None, {})
-        return answer.ok
+        try:
+            return bool(self.call("GET", f"connections/{conn_id}"))
+        except Refused as exc:
+            if exc.status == 404:
+                return False
+            raise
 
     def add_connection(self, conn_id: str, conn_type: str, **fields: object) -> None:
         """Make a connection, in place of the one of that name if there is one."""
@@ -158,7 +166,7 @@ class Rest:
         )
         if not answer.ok:
             msg = f"Airflow did not let {self.user} in: {answer.status_code} {answer.text[:300]}"
-            raise Refused(msg)
+            raise Refused(msg, answer.status_code)
         return str(answer.json()["access_token"])
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
 
 CONTAINER: Final = "data"
+STORAGE: Final = "wasb_default"
 
 _AIRFLOW_PORT: Final = 8080
 _EMULATOR_PORT: Final = 8086
@@ -88,7 +89,7 @@ def set_up(
     # A run is due on the first of the month, for what landed before.
     here = dated(dags, state / "dags", census.good.cut_off)
     airflow = _airflow(screen, supervisor, scene, state / "airflow", here)
-    with screen.step(f"Connections {scene.conn_id} and wasb_default"):
+    with screen.step(f"Connections {scene.conn_id} and {STORAGE}"):
         connect(airflow.rest, scene, azurite)
     blobs = BlobServiceClient.from_connection_string(azurite.connection_string)
     return Stage(airflow, emulator, scene, blobs, census)
@@ -175,9 +176,17 @@ def _port(screen: Screen, who: str, wish: int) -> int:
 
 def connect(rest: Rest, scene: Scene, azurite: Azurite) -> None:
     """Tell Airflow where services and storage are, in connections of the DAGs' default names."""
+    connect_scene(rest, scene)
+    connect_storage(rest, azurite)
+
+
+def connect_scene(rest: Rest, scene: Scene) -> None:
     rest.add_connection(scene.conn_id, scene.conn_type, **scene.connection)
+
+
+def connect_storage(rest: Rest, azurite: Azurite) -> None:
     extra = f'{{"connection_string": "{azurite.connection_string}"}}'
-    rest.add_connection("wasb_default", "wasb", extra=extra)
+    rest.add_connection(STORAGE, "wasb", extra=extra)
 
 
 def _written(stage: Stage, files: Mapping[str, bytes]) -> str:

@@ -18,27 +18,24 @@ from rich.console import Console
 from airflow_aml_retrain.client.backend import Backend
 from airflow_aml_retrain.client.blobs import BlobStore
 from airflow_aml_retrain.client.champion import ChampionStore
-from airflow_aml_retrain.client.studio import StudioSettings, connect
 from airflow_aml_retrain.demo import story
 from airflow_aml_retrain.demo.azurite import Azurite
 from airflow_aml_retrain.demo.census import census
 from airflow_aml_retrain.demo.control import Emulator
 from airflow_aml_retrain.demo.dated import dated
+from airflow_aml_retrain.demo.history import RECORDS
 from airflow_aml_retrain.demo.live import LiveAirflow
 from airflow_aml_retrain.demo.outcome import EVALUATE, PROMOTE, Outcome
 from airflow_aml_retrain.demo.screen import Screen
 from airflow_aml_retrain.demo.workspace import PRODUCTION, SCORING, CensusWorkspace
 from airflow_aml_retrain.wire.conversation import Credential
-from airflow_aml_retrain.wire.secret import Secret
 from tests.demo.under_way import DAGS, UnderWay
 
 DAG_ID: Final = CensusWorkspace.dag_id
-RECORDS: Final = "aml-retrain/records"
 
 
 def production(workspace: CensusWorkspace) -> Backend:
-    settings = StudioSettings(workspace.url, workspace.workspace_id, Secret(workspace.token))
-    return connect(settings, SCORING, PRODUCTION)
+    return workspace.backend(SCORING, PRODUCTION)
 
 
 @pytest.fixture(scope="module")
