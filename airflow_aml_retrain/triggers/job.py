@@ -12,6 +12,7 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from airflow_aml_retrain.errors import RetrainError
 from airflow_aml_retrain.triggers.events import event_of, event_of_trouble
+from airflow_aml_retrain.triggers.killing import done_to_its_end
 from airflow_aml_retrain.triggers.owner import is_awaited_elsewhere
 from airflow_aml_retrain.triggers.reach import backend_in_time
 from airflow_aml_retrain.wire.conversation import Conversation, Pause
@@ -92,7 +93,11 @@ class JobTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """A person stopped the task, so stop the job that it was waiting for."""
-        if not self.cancel_on_kill or await is_awaited_elsewhere(self.task_instance):
+        if self.cancel_on_kill:
+            await done_to_its_end(self._cancel())
+
+    async def _cancel(self) -> None:
+        if await is_awaited_elsewhere(self.task_instance):
             return
         backend = await self._backend(None)
         try:

@@ -19,6 +19,7 @@ from airflow_aml_retrain.triggers.events import (
     event_of_trouble,
 )
 from airflow_aml_retrain.triggers.job import resumed
+from airflow_aml_retrain.triggers.killing import done_to_its_end
 from airflow_aml_retrain.triggers.owner import is_awaited_elsewhere
 from airflow_aml_retrain.triggers.reach import backend_in_time
 from airflow_aml_retrain.wire.jobs import JobId
@@ -96,7 +97,11 @@ class JobsTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """A person stopped the task, so stop the jobs that it was waiting for."""
-        if not self.cancel_on_kill or await is_awaited_elsewhere(self.task_instance):
+        if self.cancel_on_kill:
+            await done_to_its_end(self._cancel())
+
+    async def _cancel(self) -> None:
+        if await is_awaited_elsewhere(self.task_instance):
             return
         left = await cancelled(await self._backend(None), [JobId(job) for job in self.jobs])
         for job, why in left.items():

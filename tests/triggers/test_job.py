@@ -20,6 +20,7 @@ from airflow_aml_retrain.triggers.update import UpdateTrigger
 from airflow_aml_retrain.wire.conversation import Pause
 from airflow_aml_retrain.wire.jobs import JobId, JobState, started
 from tests.operators.desk import connections
+from tests.triggers.triggerer import cut_short, until
 from tests.world import TRAINING, World, census_like
 
 PAST = 1.0
@@ -141,6 +142,27 @@ async def test_a_person_who_kills_the_task_cancels_the_job(world: World, job: st
     with world.backend(TRAINING) as trainer:
         report = trainer.run(trainer.verbs.poll(trainer.job(job)))
     assert report.state is JobState.CANCELLED
+
+
+async def test_a_kill_that_airflow_cuts_short_cancels_the_job_all_the_same(
+    world: World, job: str
+) -> None:
+    await cut_short(trigger(job).on_kill())
+
+    with world.backend(TRAINING) as trainer:
+        await until(
+            lambda: trainer.run(trainer.verbs.poll(trainer.job(job))).state is JobState.CANCELLED
+        )
+
+
+async def test_a_kill_that_comes_to_nothing_is_told(
+    world: World, job: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.emulator.control.fail_next({"status": 403}, plane="jobs", method="DELETE")
+
+    await cut_short(trigger(job).on_kill())
+
+    await until(lambda: "may go on: UnexpectedAnswer: DELETE" in caplog.text)
 
 
 async def test_cleanup_cancels_nothing_for_it_also_runs_on_restarts(world: World, job: str) -> None:

@@ -10,6 +10,7 @@ from airflow_aml_retrain.triggers.events import outcomes_of
 from airflow_aml_retrain.triggers.jobs import JobsTrigger
 from airflow_aml_retrain.wire.jobs import JobId, JobReport, JobState, started
 from tests.operators.desk import connections
+from tests.triggers.triggerer import cut_short, until
 from tests.world import TRAINING, World, census_like
 
 PAST: Final = 1.0
@@ -157,6 +158,14 @@ async def test_a_person_who_kills_the_task_cancels_all_that_can_be(
 
     states = [state(world, job) for job in jobs]
     assert states == [JobState.SUCCEEDED, JobState.WAITING, JobState.CANCELLED]
+
+
+async def test_a_kill_that_airflow_cuts_short_cancels_all_the_same(
+    world: World, jobs: list[JobId]
+) -> None:
+    await cut_short(trigger(jobs).on_kill())
+
+    await until(lambda: {state(world, job) for job in jobs} == {JobState.CANCELLED})
 
 
 @pytest.mark.parametrize("spared", ["cleanup", "on_kill"])

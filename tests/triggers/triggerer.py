@@ -6,7 +6,7 @@ can be killed at any moment and another be started in its place.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -90,3 +90,21 @@ async def triggerer(*, stores: bool = True) -> AsyncIterator[Triggerer]:
         yield running
     finally:
         await running.stop()
+
+
+async def cut_short(kill: Coroutine[Any, Any, None]) -> None:
+    """Call an `on_kill` as 3.3.2 does, whose next round cancels it."""
+    killing = asyncio.create_task(kill)
+    await asyncio.sleep(0)
+    killing.cancel()
+    with suppress(asyncio.CancelledError):
+        await killing
+
+
+async def until(is_so: Callable[[], bool], seconds: float = 20) -> None:
+    """Until *is_so*."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if is_so():
+                return
+            await asyncio.sleep(0.1)
