@@ -128,9 +128,13 @@ class Home:
 
     def start(self, supervisor: Supervisor) -> None:
         """Start the five components; `LiveAirflow.wait_until_up` is for when they are up."""
+        for name in self._components():
+            self.start_component(name, supervisor)
+
+    def start_component(self, name: str, supervisor: Supervisor) -> None:
+        """Start one of the five, by its name."""
         environment = {**inherited_environment(), **self.environment()}
-        for name, arguments in self._components().items():
-            supervisor.start(name, _airflow(*arguments), environment=environment)
+        supervisor.start(name, _airflow(*self._components()[name]), environment=environment)
 
     def _components(self) -> dict[str, tuple[str, ...]]:
         port = str(self.execution_port)

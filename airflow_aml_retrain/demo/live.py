@@ -11,7 +11,7 @@ from typing import Final, Self
 import psutil
 
 from airflow_aml_retrain.demo.airflow import USER, Home
-from airflow_aml_retrain.demo.processes import DemoFailed, Supervisor
+from airflow_aml_retrain.demo.processes import DemoFailed, Running, Supervisor
 from airflow_aml_retrain.demo.rest import Json, Rest, serves_tasks
 
 FINAL: Final = frozenset({"success", "failed"})
@@ -91,6 +91,22 @@ class LiveAirflow:
         if worker is not None:
             os.kill(worker.pid, signal.SIGKILL)
         os.kill(runner.pid, signal.SIGKILL)
+
+    def component(self, name: str) -> Running:
+        """The process of one component, below which are all others of it."""
+        [running] = [each for each in self.supervisor.running if each.name == name]
+        return running
+
+    def restart(self, name: str) -> None:
+        """
+        Kill a component with all below it at one stroke, and start it anew.
+
+        One of those whose heart beats: scheduler, triggerer, dag-processor. Back when it does.
+        """
+        self.supervisor.lose(self.component(name))
+        last = self.rest.heartbeat(name)
+        self.home.start_component(name, self.supervisor)
+        self.wait(f"a new {name}", lambda: self.rest.heartbeat(name) > last, timeout=_START)
 
     def _is_up(self) -> bool:
         # Tasks' API first: it makes its routes when it is first asked, which takes seconds that

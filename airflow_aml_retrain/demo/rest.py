@@ -48,6 +48,11 @@ class Rest:
         said = _said(f"{self.url}/api/v2/monitor/health")
         return all((said.get(part) or {}).get("status") == "healthy" for part in parts)
 
+    def heartbeat(self, component: str) -> str:
+        """When the last scheduler, triggerer or dag-processor said that it lives, as ISO text."""
+        part = component.replace("-", "_")
+        return str(self.call("GET", "monitor/health")[part][f"latest_{part}_heartbeat"])
+
     def has_connection(self, conn_id: str) -> bool:
         try:
             return bool(self.call("GET", f"connections/{conn_id}"))

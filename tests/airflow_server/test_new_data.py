@@ -1,19 +1,24 @@
 """
 Data that lands wakes the example DAG, with a real scheduler and a real triggerer.
 
-Three batches land faster than one run learns, so that Airflow merges their events as it likes.
+Three batches land faster than one run learns, so that Airflow merges their events as it likes. The
+triggerer is killed when it has written down the second and Airflow has not stored its event yet;
+all that is promised is promised over that.
 """
 
 import json
 import math
+import sqlite3
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import psutil
 import pytest
 
 from airflow_aml_retrain.client.arrivals import Arrivals
@@ -49,6 +54,7 @@ class Landing:
     batches: list[bytes]
     audited: bytes
     loss_before: float = 0.0
+    told_by_the_killed: list[tuple[int, int]] = field(default_factory=list)
     runs: "list[Json]" = field(default_factory=list)
 
     @property
@@ -68,6 +74,49 @@ class Landing:
             lambda: running(store, arrivals.delivered()).number >= number,
             timeout=120,
         )
+
+    def events(self) -> "list[Json]":
+        """What Airflow has stored of our batches, the earliest first."""
+        told = [event["extra"].get("payload", {}) for event in self.airflow.rest.asset_events()]
+        return [event for event in told[::-1] if event.get("source") == self.arrivals.source]
+
+    def told(self) -> list[tuple[int, int]]:
+        """The first and the last batch of each event."""
+        return [(event["first"], event["last"]) for event in self.events()]
+
+    def wait_until_noted(self, number: int) -> None:
+        """Until the watermark says that the event of a batch is stored: it is told no more."""
+        rest = self.airflow.rest
+        [asset] = rest.call("GET", "assets", name_pattern="census_landing")["assets"]
+
+        def is_noted() -> bool:
+            state = rest.call("GET", f"assets/{asset['id']}/state-store")["asset_state_store"]
+            return [entry["value"] for entry in state] == [{"number": number}]
+
+        self.airflow.wait(f"batch {number} to be noted", is_noted, timeout=60)
+
+    @contextmanager
+    def killed_triggerer(self) -> Iterator[None]:
+        """
+        Let what the triggers tell from now on reach nobody, and then kill the triggerer.
+
+        Its upper process, which alone has Airflow's database, stands still; the one below, where
+        triggers run, goes on.
+        """
+        upper = psutil.Process(self.airflow.component("triggerer").pid)
+
+        def stands_still() -> bool:
+            upper.suspend()
+            if _is_free(self.airflow.home.database):
+                return True
+            upper.resume()
+            return False
+
+        self.airflow.wait("the triggerer to hold no lock", stands_still, timeout=60)
+        try:
+            yield
+        finally:
+            self.airflow.restart("triggerer")
 
     def is_learned(self) -> bool:
         self.runs = self.airflow.rest.runs(DAG_ID)
@@ -94,12 +143,15 @@ class Landing:
 
     def prepared(self) -> list[Any]:
         """What each run that was not skipped has prepared, the earliest first."""
-        states = [self.airflow.rest.states(DAG_ID, run["dag_run_id"]) for run in self.runs]
-        return [
-            self.airflow.rest.xcom(DAG_ID, run["dag_run_id"], "prepare")
-            for run, state in zip(self.runs, states, strict=True)
-            if state["prepare"] == "success"
-        ]
+        return self._returned("prepare")
+
+    def verdicts(self) -> list[str]:
+        return [said["verdict"] for said in self._returned("evaluate")]
+
+    def _returned(self, task: str) -> list[Any]:
+        rest, runs = self.airflow.rest, [run["dag_run_id"] for run in self.runs]
+        went = [run for run in runs if rest.states(DAG_ID, run)[task] == "success"]
+        return [rest.xcom(DAG_ID, run, task) for run in went]
 
     def rows(self, place: str) -> Counter[str]:
         return _rows(self.store.read(*split_path(place)))
@@ -139,8 +191,12 @@ def landing(
     for dag_id in (DAG_ID, BY_MESSAGE):
         real_airflow.add_dag(_copy(dag_id, container, folder), dag_id)
     real_airflow.rest.unpause(DAG_ID)
-    for number in range(1, BATCHES + 1):
-        landing.land(number)
+    landing.land(1)
+    landing.wait_until_noted(1)
+    with landing.killed_triggerer():
+        landing.land(2)
+        landing.told_by_the_killed = landing.told()
+    landing.land(3)
     real_airflow.wait("all to be learned", landing.is_learned, timeout=400)
     yield landing
     for dag_id in (DAG_ID, BY_MESSAGE):
@@ -154,6 +210,16 @@ def _copy(dag_id: str, container: str, folder: Path) -> Path:
     text = text.replace("settle=60, poll_interval=30", "settle=0.5, poll_interval=1")
     (folder / file.name).write_text(text)
     return folder / file.name
+
+
+def _is_free(database: Path) -> bool:
+    """Whether nobody keeps others from writing."""
+    with closing(sqlite3.connect(database, timeout=1.0)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+    return True
 
 
 def _rows(data: bytes) -> Counter[str]:
@@ -187,24 +253,27 @@ def test_what_was_held_out_once_is_trained_on_by_no_run(landing: Landing) -> Non
     assert not trained & held_out
 
 
-def test_the_champion_is_the_best_of_them(landing: Landing) -> None:
+def test_the_champion_is_the_last_that_was_shown_to_be_no_worse(landing: Landing) -> None:
     serving, last = landing.loss("daily"), landing.loss("daily-staging")
 
     assert serving < landing.loss_before
-    # What the policy lets a newer one be worse by.
-    assert serving <= last + 0.01
+    # Whether the third batch alone shows enough depends on which runs Airflow made of the three.
+    assert (serving == last) is (landing.verdicts()[-1] == "PROMOTE")
+
+
+def test_each_batch_is_told_once_also_the_one_that_the_killed_triggerer_kept_to_itself(
+    landing: Landing,
+) -> None:
+    assert landing.told_by_the_killed == [(1, 1)]
+    assert landing.told() == [(1, 1), (2, 2), (3, 3)]
 
 
 def test_events_are_small_and_hold_no_secret(landing: Landing) -> None:
-    events = [
-        event
-        for event in landing.airflow.rest.asset_events()
-        if landing.container in json.dumps(event["extra"])
-    ]
+    events = landing.events()
 
-    assert sorted(event["extra"]["payload"]["last"] for event in events) == [1, 2, 3]
+    assert len(events) == BATCHES
     for event in events:
-        assert set(event["extra"]["payload"]) == {"source", "first", "last", "manifest"}
+        assert set(event) == {"source", "first", "last", "manifest"}
 
 
 def test_a_message_wakes_a_run_that_looks_for_itself_and_a_doubled_one_does_no_harm(
