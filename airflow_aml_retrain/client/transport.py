@@ -12,7 +12,7 @@ import math
 import time
 from collections import defaultdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final, Required, TypedDict
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
@@ -35,7 +35,8 @@ _LATELY: Final = READ_TIMEOUT
 """Seconds for which a key that was read anew is not doubted: as long as an answer may take."""
 
 
-class _Proxy(TypedDict, total=False):
+class _Way(TypedDict, total=False):
+    ssl: "Required[ssl.SSLContext | bool]"
     proxy: str
     proxy_auth: "aiohttp.BasicAuth | None"
 
@@ -110,6 +111,7 @@ class AsyncTransport:
         self._renewing = defaultdict[Credential, asyncio.Lock](asyncio.Lock)
         self._renewed_at = defaultdict[Credential, float](lambda: -math.inf)
         self._tokens = WeakKeyDictionary[asyncio.Task[object], Secret | None]()
+        self._ways = dict[tuple[str, str], _Way]()
 
     async def __call__(self, request: Request) -> Response:
         self._hosts.require(request.url)
@@ -119,7 +121,7 @@ class AsyncTransport:
             self._tokens[_task()] = key
         begun = time.monotonic()
         async with leased_session() as session:
-            return await _asked(session, request, key, self._trust, begun)
+            return await _asked(session, request, key, self._way(request.url), begun)
 
     async def _make_ready(self, request: Request) -> None:
         """Get rid of a credential that was refused, and get one that is not there yet."""
@@ -144,6 +146,15 @@ class AsyncTransport:
             if self._keyring.lacks(credential):
                 await arun(self._keyring.renewed(credential), self)
 
+    def _way(self, url: str) -> _Way:
+        """The way to a host, found once: reading the environment takes a third of a poll."""
+        parts = urlsplit(url)
+        scheme, host = parts.scheme, parts.hostname or ""
+        way = self._ways.get((scheme, host))
+        if way is None:
+            way = self._ways[scheme, host] = _way(scheme, host, self._trust)
+        return way
+
     @cached_property
     def _trust(self) -> "ssl.SSLContext | bool":
         if not self._ca_bundle:
@@ -166,7 +177,7 @@ async def _asked(
     session: "aiohttp.ClientSession",
     request: Request,
     key: Secret | None,
-    trust: "ssl.SSLContext | bool",
+    way: _Way,
     begun: float,
 ) -> Response:
     try:
@@ -177,8 +188,7 @@ async def _asked(
             headers=_headers(request, key),
             skip_auto_headers=("Content-Type",),  # else an empty body gets one
             allow_redirects=False,
-            ssl=trust,
-            **_proxy(request.url),
+            **way,
         ) as answer:
             headers = {name.lower(): value for name, value in answer.headers.items()}
             return Response(answer.status, await answer.read(), headers, _since(begun))
@@ -254,15 +264,14 @@ def _is_local(url: str) -> bool:
     return is_loopback(urlsplit(url).hostname or "")
 
 
-def _proxy(url: str) -> "_Proxy":
-    """The proxy that the machine is set up with, as `requests` finds it by itself."""
+def _way(scheme: str, host: str, trust: "ssl.SSLContext | bool") -> _Way:
+    """Through the proxy that the machine is set up with, as `requests` finds it by itself."""
     import aiohttp
     from yarl import URL
 
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    address = getproxies().get(parts.scheme)
+    address = getproxies().get(scheme)
     if not address or is_loopback(host) or proxy_bypass(host):
-        return {}
+        return {"ssl": trust}
     proxy = URL(address)
-    return {"proxy": str(proxy.with_user(None)), "proxy_auth": aiohttp.BasicAuth.from_url(proxy)}
+    auth = aiohttp.BasicAuth.from_url(proxy)
+    return {"ssl": trust, "proxy": str(proxy.with_user(None)), "proxy_auth": auth}

@@ -123,6 +123,21 @@ def test_other_requests_go_through_the_proxy_of_the_machine(
     assert proxied == {"Basic dXNlcjp3b3Jk"}
 
 
+async def test_the_way_to_a_host_is_found_out_once(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    transport = AsyncTransport(keyring(), HostRule(insecure_hosts=("emulator.test", "b.test")))
+    await transport(Request("GET", "http://emulator.test/x"))
+
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+
+    assert (await transport(Request("GET", "http://emulator.test/y"))).status == 200
+    with pytest.raises(ServiceUnavailable):
+        await transport(Request("GET", "http://b.test/y"))
+
+
 async def _through(hosts: HostRule, request: Request) -> Response:
     return await AsyncTransport(keyring(), hosts)(request)
 
