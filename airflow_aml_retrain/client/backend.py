@@ -15,7 +15,7 @@ from typing import Final, Self, TypeVar
 from airflow_aml_retrain.client import drive
 from airflow_aml_retrain.client.hosts import HostRule
 from airflow_aml_retrain.client.keyring import Keyring
-from airflow_aml_retrain.client.pool import leased_session
+from airflow_aml_retrain.client.pool import Lease
 from airflow_aml_retrain.client.transport import AsyncTransport, BlockingTransport
 from airflow_aml_retrain.wire.conversation import Conversation
 from airflow_aml_retrain.wire.jobs import JobId
@@ -54,7 +54,7 @@ class Channel:
 
     async def arun(self, conversation: Conversation[T], *, until: float | None = None) -> T:
         """The same without blocking; cancelling the task ends the conversation."""
-        async with leased_session():
+        async with Lease():
             return await drive.arun(conversation, self._async_transport, until=until)
 
     def close(self) -> None:
@@ -76,7 +76,7 @@ class Channel:
         self.close()
 
     async def __aenter__(self) -> Self:
-        await self._lease.enter_async_context(leased_session())
+        await self._lease.enter_async_context(Lease())
         return self
 
     async def __aexit__(

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 from airflow_aml_retrain.client.drive import arun, run
 from airflow_aml_retrain.client.hosts import HostRule, is_loopback
 from airflow_aml_retrain.client.keyring import Keyring
-from airflow_aml_retrain.client.pool import CONNECT_TIMEOUT, READ_TIMEOUT, leased_session
+from airflow_aml_retrain.client.pool import CONNECT_TIMEOUT, READ_TIMEOUT, Lease
 from airflow_aml_retrain.errors import NotConfigured, ServiceUnavailable
 from airflow_aml_retrain.wire.conversation import Credential, Request, Response
 from airflow_aml_retrain.wire.secret import Secret
@@ -120,8 +120,8 @@ class AsyncTransport:
         if request.credential is Credential.AZURE_AD:
             self._tokens[_task()] = key
         begun = time.monotonic()
-        async with leased_session() as session:
-            return await _asked(session, request, key, self._way(request.url), begun)
+        async with Lease() as pool, pool.turns:
+            return await _asked(pool.session, request, key, self._way(request.url), begun)
 
     async def _make_ready(self, request: Request) -> None:
         """Get rid of a credential that was refused, and get one that is not there yet."""

@@ -3,7 +3,9 @@
 import asyncio
 import copy
 import gc
+from threading import Event, Semaphore
 
+import aiohttp
 import pytest
 
 from airflow_aml_retrain.client import pool
@@ -121,6 +123,30 @@ async def test_the_last_of_a_crowd_of_conversations_closes_the_session(server: L
 
     assert await asyncio.to_thread(server.all_closed.wait, 5)
     assert asyncio.get_running_loop() not in pool._shared
+
+
+async def test_of_a_crowd_no_more_requests_are_made_than_are_under_way(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "AT_ONCE", 3)
+    arrived, may_answer = Semaphore(0), Event()
+
+    def script(heard: Heard) -> Reply:
+        arrived.release()
+        may_answer.wait(10)
+        return Say({"StatusCode": "Running"})
+
+    server.script = script
+    backend = backend_of(server)
+    crowd = [asyncio.create_task(backend.arun(backend.verbs.poll(JOB))) for _ in range(20)]
+    for _ in range(3):
+        assert await asyncio.to_thread(arrived.acquire, timeout=10)
+
+    made = sum(isinstance(each, aiohttp.ClientRequest) for each in gc.get_objects())
+    may_answer.set()
+
+    assert made == 3
+    assert len(await asyncio.gather(*crowd)) == 20
 
 
 async def test_a_cancelled_conversation_gives_its_lease_back(server: Loopback) -> None:
