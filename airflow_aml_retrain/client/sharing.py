@@ -2,10 +2,12 @@
 What the triggers of one event loop share: one look-up, one token, one `Backend`.
 
 Law: weak in the loop, for sockets and locks belong to one; weak in what is shared, which lives
-only as long as somebody uses it. So a key that was read is forgotten with its last user.
+only as long as somebody uses it. So a key that was read is forgotten with its last user. A
+look-up that failed or was cancelled is nobody else's: the next one looks for itself.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -18,12 +20,19 @@ T = TypeVar("T")
 class _Loop(Generic[T]):
     values: WeakValueDictionary[Hashable, T] = field(default_factory=WeakValueDictionary)
     locks: WeakValueDictionary[Hashable, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    good_until: WeakKeyDictionary[T, float] = field(default_factory=WeakKeyDictionary)
 
 
 class Shared(Generic[T]):
-    """Values by key, one set for each event loop; a value must allow weak references to it."""
+    """
+    Values by key, one set for each event loop; a value must allow weak references to it.
 
-    def __init__(self) -> None:
+    What was looked up is good for *good_for* seconds: whoever comes later has it looked up anew,
+    and whoever has it keeps it. It must be hashable.
+    """
+
+    def __init__(self, *, good_for: float = math.inf) -> None:
+        self._good_for = good_for
         self._loops = WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop[T]]()
 
     def kept(self, key: Hashable, make: Callable[[], T]) -> T:
@@ -36,13 +45,27 @@ class Shared(Generic[T]):
 
     async def found(self, key: Hashable, look_up: Callable[[], Awaitable[T]]) -> T:
         """The same where making it takes a while: whoever wants it meanwhile waits for it."""
+        # Not in line behind those who wait: of a crowd, more may come than leave the line.
+        value = self._good(key)
+        if value is not None:
+            return value
         here = self._here()
         lock = here.locks.setdefault(key, asyncio.Lock())
         async with lock:
-            value = here.values.get(key)
+            value = self._good(key)
             if value is None:
                 value = here.values[key] = await look_up()
+                here.good_until[value] = _now() + self._good_for
             return value
+
+    def _good(self, key: Hashable) -> T | None:
+        here = self._here()
+        value = here.values.get(key)
+        return value if value is not None and _now() < here.good_until[value] else None
 
     def _here(self) -> _Loop[T]:
         return self._loops.setdefault(asyncio.get_running_loop(), _Loop())
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

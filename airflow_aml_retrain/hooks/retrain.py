@@ -9,6 +9,7 @@ from typing import Final
 from airflow.sdk import BaseHook
 
 from airflow_aml_retrain.client.backend import Backend
+from airflow_aml_retrain.client.sharing import Shared
 from airflow_aml_retrain.errors import NotConfigured
 from airflow_aml_retrain.hooks.resource_manager import AmlResourceManagerHook
 from airflow_aml_retrain.hooks.service import AmlServiceHook
@@ -21,6 +22,11 @@ _HOOKS: Final[dict[str | None, type[_Hook]]] = {
     AmlServiceHook.conn_type: AmlServiceHook,
     AmlResourceManagerHook.conn_type: AmlResourceManagerHook,
 }
+
+_LATELY: Final = 10.0
+"""Seconds for which a look-up is good: who begins later sees a connection that was changed."""
+
+_backends: Final = Shared[Backend](good_for=_LATELY)
 
 
 def backend_for(
@@ -44,10 +50,19 @@ def backend_for(
 async def abackend_for(
     conn_id: str, service: str | None = None, endpoint: str | None = None
 ) -> Backend:
-    """The same without blocking, for triggers; the connection is read once."""
-    conn = await BaseHook.aget_connection(conn_id)
-    hook = _hook(conn_id, conn.conn_type)
-    return await hook.abackend_of(conn, service or None, endpoint or None)
+    """
+    The same without blocking, for triggers: those that begin close together share it.
+
+    The connection is read once, by whoever of them came first. What is shared is nobody's to
+    close, and needs no closing.
+    """
+
+    async def look_up() -> Backend:
+        conn = await BaseHook.aget_connection(conn_id)
+        hook = _hook(conn_id, conn.conn_type)
+        return await hook.abackend_of(conn, service or None, endpoint or None)
+
+    return await _backends.found((conn_id, service or None, endpoint or None), look_up)
 
 
 def _hook(conn_id: str, conn_type: str | None) -> _Hook:

@@ -79,13 +79,10 @@ class JobTrigger(BaseTrigger):
         job = JobId(self.reference)
         try:
             backend = await self._backend(self.deadline)
-            try:
-                job = backend.job(self.reference)
-                report = await backend.arun(
-                    resumed(backend.verbs, job, every=self.poll_interval), until=self.deadline
-                )
-            finally:
-                await backend.aclose()
+            job = backend.job(self.reference)
+            report = await backend.arun(
+                resumed(backend.verbs, job, every=self.poll_interval), until=self.deadline
+            )
         except RetrainError as exc:
             yield TriggerEvent(event_of_trouble(job, exc))
         else:
@@ -100,10 +97,7 @@ class JobTrigger(BaseTrigger):
         if await is_awaited_elsewhere(self.task_instance):
             return
         backend = await self._backend(None)
-        try:
-            await backend.arun(backend.verbs.cancel(backend.job(self.reference)))
-        finally:
-            await backend.aclose()
+        await backend.arun(backend.verbs.cancel(backend.job(self.reference)))
         self.log.info("Cancelled %s, because its task was stopped", self.reference)
 
     def _answer(self, report: JobReport) -> TriggerEvent:

@@ -2,14 +2,18 @@
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
 
+from airflow_aml_retrain.client.sharing import Shared
 from airflow_aml_retrain.errors import DeadlineExceeded
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from airflow_aml_retrain.client.backend import Backend
+
+_LookUp = Callable[[str, str | None, str | None], Awaitable["Backend"]]
+
+_look_ups: Final = Shared[_LookUp]()
 
 
 async def backend_in_time(
@@ -19,16 +23,20 @@ async def backend_in_time(
     left = None if deadline is None else max(1.0, deadline - time.time())
     try:
         async with asyncio.timeout(left):
-            # Not in the loop: it takes most of a second, in which no other trigger would move.
-            abackend_for = await asyncio.to_thread(_loaded)
+            abackend_for = await _look_ups.found("backend", _loaded)
             return await abackend_for(conn_id, service, endpoint)
     except TimeoutError as exc:
         msg = f"the deadline has passed before {conn_id!r} could be reached"
         raise DeadlineExceeded(msg) from exc
 
 
-def _loaded() -> "Callable[[str, str | None, str | None], Awaitable[Backend]]":
-    """What looks a backend up, with the libraries that it speaks with."""
+async def _loaded() -> _LookUp:
+    # Not in the loop: it takes most of a second, in which no other trigger would move.
+    return await asyncio.to_thread(_load)
+
+
+def _load() -> _LookUp:
+    """Load what looks a backend up, with the libraries that it speaks with."""
     import aiohttp  # noqa: F401 - for those who speak
 
     from airflow_aml_retrain.hooks.retrain import abackend_for

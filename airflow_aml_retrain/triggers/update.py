@@ -70,10 +70,7 @@ class UpdateTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         try:
             backend = await backend_in_time(self.conn_id, self.service, None, self.deadline)
-            try:
-                await backend.arun(self._following(backend.verbs), until=self.deadline)
-            finally:
-                await backend.aclose()
+            await backend.arun(self._following(backend.verbs), until=self.deadline)
         except RetrainError as exc:
             yield self._ended(str(exc))
         else:

@@ -1,5 +1,6 @@
 """What waiting promises: any end is told once, an outage ends nothing, a person's kill cancels."""
 
+import asyncio
 import importlib
 import json
 import pkgutil
@@ -60,6 +61,14 @@ def trigger(reference: str, **changes: Any) -> JobTrigger:
     )
 
 
+@pytest.fixture
+def other_job(world: World, container: str, job: str) -> str:
+    """A second one, of the same service."""
+    blob = world.store.reference(container, "train.csv")
+    with world.backend(TRAINING) as trainer:
+        return trainer.reference(trainer.run(trainer.verbs.submit({"input1": blob}, {})))
+
+
 async def fired(trigger: JobTrigger) -> list[Any]:
     return [event async for event in trigger.run()]
 
@@ -106,6 +115,39 @@ async def test_an_outage_neither_fails_nor_cancels_a_healthy_job(world: World, j
     (event,) = await fired(trigger(job))
 
     assert report_of(event.payload).state is JobState.SUCCEEDED
+
+
+async def test_waits_that_end_or_are_cancelled_take_nothing_from_those_that_go_on(
+    world: World, job: str, other_job: str
+) -> None:
+    ends, cancelled, goes_on = (
+        asyncio.create_task(fired(trigger(each))) for each in (job, other_job, other_job)
+    )
+    await asyncio.to_thread(start, world, job)
+    await ends
+
+    cancelled.cancel()
+    await asyncio.wait([cancelled])
+    await asyncio.to_thread(start, world, other_job)
+
+    (event,) = await goes_on
+    assert report_of(event.payload).state is JobState.SUCCEEDED
+
+
+async def test_a_wait_whose_key_is_refused_reads_it_anew_for_all_that_share_it(
+    world: World, job: str
+) -> None:
+    start(world, job)
+    control = world.emulator.control
+    seen = control.requests()[-1]["n"]
+    control.fail_next({"status": 401}, plane="jobs", times=1)
+
+    events = await asyncio.gather(*[fired(trigger(job)) for _ in range(5)])
+
+    assert {report_of(event.payload).state for (event,) in events} == {JobState.SUCCEEDED}
+    asked = [each["path"].rpartition("/")[2] for each in control.requests(seen)]
+    assert control.faults() == []
+    assert asked.count("default") == len(["looked up", "read anew"])
 
 
 async def test_the_deadline_is_an_absolute_time_and_is_told_as_such(job: str) -> None:
