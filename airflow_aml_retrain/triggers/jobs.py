@@ -112,8 +112,12 @@ class JobsTrigger(BaseTrigger):
 
     async def _ended(self, backend: "Backend") -> list[JobEvent]:
         """Wait until there is reason to fire; what has ended until then."""
-        waiting = {asyncio.create_task(self._end_of(backend, JobId(job))) for job in self.jobs}
+        waiting = set[asyncio.Task[JobEvent]]()
         try:
+            for job in self.jobs:
+                waiting.add(asyncio.create_task(self._end_of(backend, JobId(job))))
+                # A thousand that begin at once would keep all other triggers from moving.
+                await asyncio.sleep(0)
             ended, waiting = await self._awaited(waiting)
         finally:
             for task in waiting:
