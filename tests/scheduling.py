@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 ONE_AIRFLOW: Final = ("tests/airflow_server/", "tests/demo/test_story")
 
 
-class Scheduling(LoadScopeScheduling):
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist brings no types
     """Gives each process a file after the other, in their order."""
 
     def _split_scope(self, nodeid: str) -> str:
