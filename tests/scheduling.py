@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 Item = TypeVar("Item")
 
-ONE_AIRFLOW: Final = ("tests/airflow_server/", "tests/demo/test_story")
+ONE_AIRFLOW: Final = ("tests/airflow_server/", "tests/demo/test_furnish", "tests/demo/test_story")
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist brings no types
