@@ -16,7 +16,7 @@ from typing import Final
 from tests.benchmarks.measuring import Runs, aim, by_turns, fresh, machine, run, say
 
 ROWS: Final = 10_000_000
-ROUNDS: Final = 3
+ROUNDS: Final = 5
 METRICS: Final = (
     "accuracy", "precision", "recall", "f1", "auc", "log_loss", "log_loss_reduction",
 )  # fmt: skip

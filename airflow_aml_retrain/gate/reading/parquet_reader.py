@@ -22,7 +22,7 @@ MAGIC: Final = b"PAR1"
 _READ_AT_ONCE: Final = 4 << 20
 _ROWS: Final = 1 << 16
 # Batches after which pyarrow gives back what it keeps for later, 20 MB for two files.
-_KEPT: Final = 8
+_KEPT: Final = 64
 
 
 class ParquetFile:
