@@ -61,7 +61,9 @@ class Shared(Generic[T]):
     def _good(self, key: Hashable) -> T | None:
         here = self._here()
         value = here.values.get(key)
-        return value if value is not None and _now() < here.good_until[value] else None
+        return (
+            value if value is not None and _now() < here.good_until.get(value, -math.inf) else None
+        )
 
     def _here(self) -> _Loop[T]:
         return self._loops.setdefault(asyncio.get_running_loop(), _Loop())

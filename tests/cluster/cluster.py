@@ -40,8 +40,6 @@ _PATIENCE: Final = 240.0
 _PATH: Final = Path(__file__).parent / "path"
 # As the entry point of Airflow's image has it: anything else is a word to `airflow`.
 _PROGRAMS: Final = frozenset({"bash", "python"})
-# Their own images bring them; here `servers` does.
-_FOREIGN: Final = frozenset({"postgres", "redis", "azurite"})
 
 
 @dataclass(frozen=True)
@@ -76,9 +74,10 @@ class Cluster:
             "emulator:8086": f"0.0.0.0:{emulator}",
             "--port=8086": f"--port={emulator}",
             "api-server:8080": f"127.0.0.1:{api}",
-            "localhost:8086": f"127.0.0.1:{emulator}",
             "localhost:8080": f"127.0.0.1:{api}",
-            "localhost:8974": f"127.0.0.1:{health}",
+            "127.0.0.1:8086": f"127.0.0.1:{emulator}",
+            "127.0.0.1:8080": f"127.0.0.1:{api}",
+            "127.0.0.1:8974": f"127.0.0.1:{health}",
         }
         cluster = cls(composition.services(told), told.values(), supervisor, folder, addresses)
         cluster._start_all()

@@ -14,6 +14,7 @@ from typing import Any, Final
 import yaml
 
 ROOT: Final = Path(__file__).parents[2]
+OURS: Final = "airflow-aml-retrain"
 FILE: Final = ROOT / "docker-compose.yaml"
 
 # https://github.com/compose-spec/compose-spec/blob/main/12-interpolation.md
@@ -68,7 +69,7 @@ class Service:
     @property
     def is_ours(self) -> bool:
         """Whether it runs in our own image."""
-        return "build" in self.said
+        return self.said["image"] == OURS
 
     @property
     def is_airflow(self) -> bool:

@@ -65,11 +65,33 @@ def test_every_named_volume_is_used_and_every_used_one_is_named() -> None:
 
 def test_every_folder_that_is_mounted_or_built_is_there() -> None:
     mounted = {name for service in SERVICES.values() for name in places(service, "bind")}
-    built: list[dict[str, Any]] = [s.said["build"] for s in SERVICES.values() if s.is_ours]
+    built: list[dict[str, Any]] = [s.said["build"] for s in SERVICES.values() if "build" in s.said]
 
     assert mounted
     assert all((composition.ROOT / name).exists() for name in mounted)
     assert all((composition.ROOT / each["dockerfile"]).is_file() for each in built)
+
+
+def test_our_image_is_built_by_one_service_and_the_others_are_pulled_by_version() -> None:
+    builders = [service for service in SERVICES.values() if "build" in service.said]
+    foreign = [str(each.said["image"]) for each in SERVICES.values() if not each.is_ours]
+
+    # Several that build one tag at once fail on a machine that has none of it yet.
+    assert [each.is_ours for each in builders] == [True]
+    assert all(image.rpartition(":")[2][:1].isdecimal() for image in foreign)
+
+
+def test_whoever_is_waited_for_has_time_to_start_on_a_busy_machine() -> None:
+    awaited = {name for service in SERVICES.values() for name in service.waits_for} - TO_END
+
+    periods = {name: SERVICES[name].said["healthcheck"].get("start_period") for name in awaited}
+    assert periods == dict.fromkeys(awaited, "300s")
+
+
+def test_no_health_check_asks_a_name_that_may_be_another_address() -> None:
+    checks = {name: " ".join(service.check) for name, service in SERVICES.items()}
+
+    assert [name for name, check in checks.items() if "localhost" in check] == []
 
 
 def test_the_example_names_every_variable_that_must_be_set_and_gives_none_a_value() -> None:
