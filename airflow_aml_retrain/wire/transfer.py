@@ -25,7 +25,8 @@ _NOT_IN_A_FILE: Final = OF_THE_SERVICE | {"keys", "payloadslocation"}
 _FIXED: Final = _NOT_IN_A_FILE | {"storageaccount", "commitmentplan"}
 # Names of a module's parameters; columns are called keys too.
 _SECRET: Final = re.compile(
-    r"(account|access|api|storage|shared) ?key|password|secret|\btoken|connection ?string|\bsas\b",
+    r"(account|access|api|storage|shared)[\s_-]?key|password|secret|\btoken|connection[\s_-]?string"
+    r"|\bsas\b",
     re.IGNORECASE,
 )
 _NO_BREAK_SPACE: Final = "\u00a0"
@@ -142,12 +143,20 @@ def _hidden(value: object) -> object:
     match value:
         case dict() if is_encrypted(value):
             return _shown(value, "")
-        case {"value": str(secret), **rest} if secret:
-            return {"value": WITHHELD, **{str(key): each for key, each in rest.items()}}
-        case str() if value:
-            return WITHHELD
+        case dict():
+            spelled = name_of(value, "value")
+            return {
+                key: _hidden_whole(each) if key == spelled else _shown(each, key)
+                for key, each in value.items()
+            }
         case _:
-            return value
+            return _hidden_whole(value)
+
+
+def _hidden_whole(value: object) -> object:
+    """A mark in place of *value*, of whatever type; nothing and yes or no are no secrets."""
+    is_nothing = value is None or isinstance(value, bool) or value in ("", [], {})
+    return value if is_nothing else WITHHELD
 
 
 def _shown_text(value: str, name: str) -> str:

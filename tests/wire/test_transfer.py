@@ -100,18 +100,45 @@ def test_an_export_holds_no_secret() -> None:
     assert changes(found, imported(written.encode())) == {}
 
 
-@pytest.mark.parametrize("name", ["Account Key", "Password", "Client secret", "SAS URI"])
-def test_a_parameter_whose_name_says_that_it_is_secret_is_withheld(name: str) -> None:
-    plain = {"value": "hunter2", "certificateThumbprint": ""}
-    join = {"Names of join key columns for L": {"value": "age", "certificateThumbprint": ""}}
+@pytest.mark.parametrize(
+    "name", ["Account Key", "account\u00a0key", "api_key", "Password", "Client secret", "SAS URI"]
+)
+@pytest.mark.parametrize(
+    "plain",
+    [
+        {"value": "hunter2", "certificateThumbprint": ""},
+        {"Value": "hunter2", "CertificateThumbprint": ""},  # as a definition in a blob comes back
+        {"VALUE": ["hunter2"]},
+        {"Value": {"plain": "hunter2"}},
+        {"value": 4711.25},
+        ["hunter2"],
+        "hunter2",
+        4711.25,
+    ],
+)
+def test_a_parameter_whose_name_says_that_it_is_secret_is_withheld(
+    name: str, plain: object
+) -> None:
+    join = {"Names of join key columns for L": {"Value": "age", "CertificateThumbprint": ""}}
     graph = {"nodes": {"node1": {"assetId": "asset1", "parameters": {name: plain, **join}}}}
     found = definition_of(definition(package=graph))
 
     written = exported(found)
 
     assert b"hunter2" not in written
+    assert b"4711" not in written
     assert b'"age"' in written
     assert changes(found, imported(written)) == {}
+
+
+def test_what_stands_beside_a_withheld_value_is_read_for_secrets_too() -> None:
+    beside = {"Value": "", "Type": "String", "Link": f"{OLD}?sv=1&sig=SIGNED"}
+    found = definition_of(definition(parameters={"Access token": beside, "Use password": True}))
+
+    shown = json.loads(exported(found))["properties"]["parameters"]
+
+    expected = {"Value": "", "Type": "String", "Link": WITHHELD}
+    assert shown == {"Access token": expected, "Use password": True}
 
 
 def test_only_what_was_edited_is_sent() -> None:
