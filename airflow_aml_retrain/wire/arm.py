@@ -96,8 +96,9 @@ class DefinitionVerbs:
             waited += every
 
     def keys(self, *, patience: float | None = None) -> Conversation[Keys]:
-        """Ask for its keys, with GET as it was recorded."""
-        said = (yield from ask(self._request("GET", "/listKeys"), patience=patience)).json()
+        """Ask for its keys, with GET as it was recorded; no message quotes the answer."""
+        answer = yield from ask(self._request("GET", "/listKeys"), patience=patience)
+        said = answer.json(quotable=False)
         primary, secondary = text(said, "primary"), text(said, "secondary")
         if not primary:
             msg = f"expected keys with primary, got {shape_of(said)}"

@@ -89,11 +89,14 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     elapsed: float = 0.0
 
-    def json(self) -> object:
-        """The body as a JSON value; `WireError` if it is not one."""
+    def json(self, *, quotable: bool = True) -> object:
+        """The body as a JSON value; `WireError`, quoting it if it is *quotable*, for another."""
         try:
             return json.loads(self.body)
         except ValueError as exc:
+            if not quotable:
+                msg = f"expected JSON, got {len(self.body)} bytes that are none"
+                raise WireError(msg) from None  # its cause would hold them
             msg = f"expected JSON, got {self.text()!r}"
             raise WireError(msg) from exc
 

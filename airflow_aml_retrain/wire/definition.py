@@ -6,7 +6,7 @@ with one uri changed: whether the service would merge inside the map nobody has 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -27,14 +27,15 @@ class Definition:
     """
     A web service as the resource manager describes it.
 
-    *location* is its region ("South Central US"); *properties* are as they came. A definition
-    that was read back shows the last operation that *succeeded*.
+    *location* is its region ("South Central US"); *properties* are as they came, with tokens
+    in them, and in no repr. A definition that was read back shows the last operation that
+    *succeeded*.
     """
 
     id: str
     name: str
     location: str
-    properties: Mapping[str, object]
+    properties: Mapping[str, object] = field(repr=False)
 
     @property
     def state(self) -> str:

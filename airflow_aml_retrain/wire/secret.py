@@ -10,13 +10,19 @@ from typing import Final, NoReturn
 
 _MASK: Final = "***"
 
-# A service may echo a request or a blob reference in an error: the values after these names,
-# and anything that looks like a 64-byte key, stay out of what we repeat.
+# A service may echo a request or a blob reference in an error, and an answer may be cut: the
+# values after these names, to their closing quote or the end, and anything that looks like a
+# 64-byte key, stay out of what we repeat. JSON inside of JSON has its quotes escaped.
 _NAMED: Final = re.compile(
-    r"""(\bsig=|\bAccountKey=|\bSharedAccessSignature=|\bBearer\s+
-        |"(?:SasBlobToken|ConnectionString|PrimaryKey|SecondaryKey)"\s*:\s*")
-        [^&;\s"'<>]+""",
-    re.IGNORECASE | re.VERBOSE,
+    r"""(\bsig=|\bAccountKey=|\bSharedAccessSignature=|\bBearer\s+)[^&;\s"'<>]+""", re.IGNORECASE
+)
+_QUOTED: Final = re.compile(
+    r"""((?P<quote>\\?")
+        (?:SasBlobToken|ConnectionString|(?:primary|secondary|account|api)?_?key|primary|secondary
+          |credentials|password|client_secret|client_assertion|(?:access|refresh|id)_token)
+        (?P=quote)\s*:\s*(?P=quote))
+        (?:(?<=\\")(?:(?!\\").)+|(?<!\\")(?:\\.|[^"\\])+\\?)""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 _KEY: Final = re.compile(r"[A-Za-z0-9+/]{86}==")
 
@@ -53,4 +59,10 @@ class Secret:
 
 def scrubbed(text: str) -> str:
     """Return *text* of a service without the signatures, keys and tokens it may echo."""
-    return _KEY.sub(_MASK, _NAMED.sub(lambda found: found[1] + _MASK, text))
+    for pattern in (_QUOTED, _NAMED):
+        text = pattern.sub(_masked, text)
+    return _KEY.sub(_MASK, text)
+
+
+def _masked(found: re.Match[str]) -> str:
+    return found[1] + _MASK

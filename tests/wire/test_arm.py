@@ -13,7 +13,7 @@ from airflow_aml_retrain.errors import (
 )
 from airflow_aml_retrain.wire.arm import ArmVerbs, DefinitionVerbs
 from airflow_aml_retrain.wire.blobs import ModelBlob, Serving
-from airflow_aml_retrain.wire.conversation import Credential, Request
+from airflow_aml_retrain.wire.conversation import Credential, Request, Response
 from airflow_aml_retrain.wire.definition import definition_of
 from airflow_aml_retrain.wire.jobs import JobId
 from airflow_aml_retrain.wire.secret import Secret
@@ -302,6 +302,15 @@ def test_keys_are_read_with_get_and_wrapped() -> None:
     assert steps == [f"GET {URL}/listKeys?api-version=2017-01-01"]
     with pytest.raises(WireError, match="expected keys"):
         rehearse(VERBS.definition.keys(), [answered({"keys": []})])
+
+
+@pytest.mark.parametrize("body", [b'{"primary":"hunter2","secon', b"hunter2"])
+def test_an_answer_with_keys_that_cannot_be_read_is_not_quoted(body: bytes) -> None:
+    with pytest.raises(WireError, match="bytes that are none") as caught:
+        rehearse(VERBS.definition.keys(), [Response(200, body)])
+
+    assert caught.value.__cause__ is None
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,16 @@ def test_a_token_in_a_uri_is_a_secret() -> None:
     assert (model.location, model.sas) == (OLD, Secret("?sv=1&sig=a%2Bb%3D"))
 
 
+def test_a_definition_that_is_printed_tells_no_secrets() -> None:
+    node = {"assetId": "asset1", "parameters": {"Account Key": {"value": "hunter2"}}}
+    assets = {"asset1": asset(NAME, f"{OLD}?sig=s")}
+    found = definition_of(definition(assets=assets, package={"nodes": {"node1": node}}))
+
+    assert "hunter2" not in repr(found)
+    assert "sig=s" not in repr([found])
+    assert "census" in repr(found)
+
+
 def test_a_token_of_another_asset_is_not_told_either() -> None:
     serving = having(asset1=asset("states.csv", f"{STORAGE}/states.csv?sig=abc")).serving()
 

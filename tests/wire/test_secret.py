@@ -73,6 +73,13 @@ def test_secrets_are_equal_as_their_values_are(one: str, other: str) -> None:
         '{{"PrimaryKey": "{}", "Name": "e"}}',
         '{{"SasBlobToken":"{}"}}',
         '{{"ConnectionString": "{}',
+        '{{"primary":"{}","secon',
+        '{{"primary": "highly secure key", "Secondary" : "{}',
+        '{{"storageAccount": {{"name": "a", "key": "{}"}}}}',
+        '{{"locationInfo": {{"uri": "u", "credentials": "{} with a blank; and more"}}}}',
+        '{{"token_type": "Bearer", "access_token": "{}"}}',
+        '{{"access_token": "a\\"b {}", "expires_in": 3599}}',
+        '{{"message": "cannot read {{\\"PrimaryKey\\": \\"a b {}\\", \\"Name\\": 1}}"}}',
     ],
 )
 @given(SECRETS)
@@ -80,6 +87,17 @@ def test_what_a_service_echoes_is_scrubbed(echo: str, value: str) -> None:
     assert value not in scrubbed(echo.format(value))
 
 
-@pytest.mark.parametrize("text", ["", "job j1 failed: sign here", "a" * 64, "resignation=high"])
+def test_a_scrubbed_value_ends_at_its_quote_or_with_the_text() -> None:
+    answer = '{"primary": "a b", "name": "census", "inner": "{\\"key\\": \\"x\\", \\"n\\": 1}"'
+
+    assert scrubbed(answer) == (
+        '{"primary": "***", "name": "census", "inner": "{\\"key\\": \\"***\\", \\"n\\": 1}"'
+    )
+    assert scrubbed('{"secondary":"cut \\') == '{"secondary":"***'
+
+
+@pytest.mark.parametrize(
+    "text", ["", "job j1 failed: sign here", "a" * 64, "resignation=high", '"keys": "age"']
+)
 def test_ordinary_text_is_left_alone(text: str) -> None:
     assert scrubbed(text) == text
