@@ -92,8 +92,7 @@ class Publisher:
         following = self.backend.verbs.followed(
             operation, resource=self.resource, location=location, every=self.every
         )
-        if unclear := self.backend.run(following, until=until):
-            log.warning("The operation tells nothing, so the service was looked at: %s", unclear)
+        self.backend.run(following, until=until)
 
     def pass_lag(self) -> None:
         """Wait until what the service may have accepted would be seen."""

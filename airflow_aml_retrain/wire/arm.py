@@ -129,24 +129,18 @@ class DefinitionVerbs:
         every: float,
         seen: Callable[[Definition], bool],
         settling: float = 0.0,
-    ) -> Conversation[str]:
+    ) -> Conversation[None]:
         """
         Wait until *operation* has ended, looking every *every* seconds.
 
-        Where it may not be asked, or is not understood, the definition is read, until it has
-        *seen* what it waits for, or for `READING` seconds. *settling* is for how long a fresh one
-        may not be found there. Raises `UpdateFailed` if the operation says so. Returns what was
-        not understood, as a rule nothing.
+        Where it may not be asked, the definition is read, until it has *seen* what it waits for,
+        or for `READING` seconds. *settling* is for how long a fresh one may not be found there.
+        Raises `UpdateFailed` if the operation says so, `WireError` for what neither defines.
         """
-        unclear = ""
-        if operation and is_within(operation, self.url):
-            try:
-                if (yield from told(operation, self.title, every=every)):
-                    return ""
-            except WireError as exc:
-                unclear = str(exc)
+        is_ours = operation and is_within(operation, self.url)
+        if is_ours and (yield from told(operation, self.title, every=every)):
+            return
         yield from self._watched(every, seen, settling)
-        return unclear
 
     def _watched(
         self, every: float, seen: Callable[[Definition], bool], settling: float
@@ -154,14 +148,25 @@ class DefinitionVerbs:
         """
         Read until *seen*, or until no operation would still be under way.
 
-        A state of Failed is not believed: it may be that of an earlier operation.
+        A state of Failed is not believed: it may be that of an earlier operation. One that
+        nobody documented is an error.
         """
         waited = 0.0
         while True:
-            if seen((yield from self.read(settling=settling))) or waited >= READING:
+            read = yield from self.read(settling=settling)
+            self._require_known(read)
+            if seen(read) or waited >= READING:
                 return
             yield from pause(every)
             waited += max(every, 1.0)
+
+    def _require_known(self, read: Definition) -> None:
+        """Raise `WireError` for a state that says neither that it goes on nor how it ended."""
+        try:
+            _ = read.progress
+        except WireError as exc:
+            msg = f"GET {self.url}: {exc}"
+            raise WireError(msg) from exc
 
     def _changed(
         self,
@@ -239,12 +244,10 @@ class ArmVerbs(ServiceVerbs):
 
     def followed(
         self, operation: str, *, resource: str, location: str, every: float
-    ) -> Conversation[str]:
+    ) -> Conversation[None]:
         """Wait until *operation*, which `publish` returned, has ended; see `DefinitionVerbs`."""
-        return (
-            yield from self.definition.followed(
-                operation, every=every, seen=lambda read: read.serves(resource, location)
-            )
+        yield from self.definition.followed(
+            operation, every=every, seen=lambda read: read.serves(resource, location)
         )
 
     def restore(self) -> Conversation[None]:

@@ -93,10 +93,9 @@ class ClassicVerbs(ServiceVerbs):
 
     def followed(
         self, operation: str, *, resource: str, location: str, every: float
-    ) -> Conversation[str]:
+    ) -> Conversation[None]:
         """Nothing is under way once a PATCH was accepted, but the spreading of the model."""
         yield from ()
-        return ""
 
     def restore(self) -> Conversation[None]:
         """Go back to the model that the endpoint was published with."""

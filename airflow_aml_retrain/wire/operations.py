@@ -70,17 +70,23 @@ def told(operation: str, what: str, *, every: float) -> Conversation[bool]:
     """
     Ask the URL *operation* every *every* seconds until it has succeeded.
 
-    False if it may not be asked: internal hosts and those of other regions refuse us.
+    False if it may not be asked: internal hosts and those of other regions refuse us. Raises
+    `WireError`, naming the URL, for what the protocol does not define.
     """
+    request = Request("GET", operation, credential=Credential.AZURE_AD)
     while True:
         try:
-            answer = yield from ask(Request("GET", operation, credential=Credential.AZURE_AD))
+            answer = yield from ask(request)
         except UnexpectedAnswer as exc:
             if exc.status not in _NOT_FOR_US:
                 raise
             return False
-        if has_ended(answer.json(), what):
-            return True
+        try:
+            if has_ended(answer.json(), what):
+                return True
+        except WireError as exc:
+            msg = f"{request.line}: {exc}"
+            raise WireError(msg) from exc
         yield from pause(every)
 
 

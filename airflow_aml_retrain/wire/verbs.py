@@ -64,14 +64,14 @@ class Verbs(Protocol):
 
     def followed(
         self, operation: str, *, resource: str, location: str, every: float
-    ) -> Conversation[str]:
+    ) -> Conversation[None]:
         """
         Wait until the change of *resource* to the model at *location* has ended.
 
-        *operation* is what `publish` returned; where it is not known, may not be asked or is not
-        understood, the endpoint itself is looked at. Looks every *every* seconds. Raises
-        `UpdateFailed` if the service says that the change failed; that it ended well proves
-        nothing about the model. Returns what was not understood, as a rule nothing.
+        *operation* is what `publish` returned; where it is not known or may not be asked, the
+        endpoint itself is looked at. Looks every *every* seconds. Raises `UpdateFailed` if the
+        service says that the change failed, and `WireError` for what its protocol does not
+        define; that it ended well proves nothing about the model.
         """
 
     def restore(self) -> Conversation[None]:

@@ -77,6 +77,19 @@ async def test_an_outage_ends_nothing(update: Any, resources: Resources) -> None
     assert await told(trigger) == ("", CARRIED)
 
 
+async def test_what_the_operation_says_beyond_its_protocol_is_told(
+    update: Any, resources: Resources
+) -> None:
+    trigger = update()
+    resources.emulator.control.fail_next({"status": 501}, plane="resources", path="/operations")
+
+    trouble, carried = await told(trigger)
+
+    assert "/operationsStatus/" in trouble
+    assert "got 501" in trouble
+    assert carried == CARRIED
+
+
 @pytest.mark.parametrize("event", [None, {}, {"trouble": "", "carried": []}])
 def test_an_event_that_is_none_of_ours_is_not_believed(event: object) -> None:
     with pytest.raises(WireError, match="expected the end of an update"):

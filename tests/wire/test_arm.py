@@ -211,17 +211,42 @@ def test_an_outage_does_not_end_an_operation() -> None:
     assert follow(answers) == [POLL, "pause 1", POLL, "pause 2", POLL, "pause 4", POLL]
 
 
-@pytest.mark.parametrize("answer", [saying("Paused"), refused(410, "Gone"), refused(501, "No")])
-def test_what_an_operation_says_beyond_its_protocol_is_told_and_the_service_is_read(
-    answer: Answer,
+@pytest.mark.parametrize(
+    ("answer", "came"),
+    [
+        (saying("Paused"), "'Paused', is not one of"),
+        (saying("InProgress"), "'InProgress', is not one of"),
+        (answered({"percentComplete": 1.0}), "expected an operation with a status"),
+        (answered(None, 202), "expected JSON, got ''"),
+        (Response(200, b"<html>"), "expected JSON, got '<html>'"),
+        (refused(400, "BadRequest"), "got 400: BadRequest"),
+        (refused(410, "Gone"), "got 410: Gone"),
+        (refused(501, "No"), "got 501: No"),
+    ],
+)
+def test_what_an_operation_says_beyond_its_protocol_is_an_error_that_names_it(
+    answer: Answer, came: str
 ) -> None:
     steps: list[str] = []
     following = VERBS.followed(OPERATION, resource=NAME, location=NEW, every=5)
 
-    unclear = rehearse(following, [answer, at(OLD), at(NEW)], steps)
+    with pytest.raises(WireError) as caught:
+        rehearse(following, [answer], steps)
 
-    assert steps == [POLL, READ, "pause 5", READ]
-    assert "expected" in unclear or "is not one of" in unclear
+    assert steps == [POLL]
+    assert str(caught.value).startswith(POLL)
+    assert came in str(caught.value)
+
+
+def test_a_state_that_nobody_documented_is_an_error_and_not_another_reading() -> None:
+    steps: list[str] = []
+    following = VERBS.followed("", resource=NAME, location=NEW, every=5)
+    paused = at(OLD, provisioningState="Paused")
+
+    with pytest.raises(WireError, match=rf"GET {URL}: .*'Paused', is not one of"):
+        rehearse(following, [at(OLD), paused], steps)
+
+    assert steps == [READ, "pause 5", READ]
 
 
 def test_a_token_that_ends_during_the_operation_is_renewed_once() -> None:
