@@ -116,11 +116,13 @@ class ServiceUnavailable(RetrainError):
     """
     No answer, or only answers that mean "not now", for longer than we may wait.
 
-    *elapsed* is how long the last attempt took, in seconds.
+    *elapsed* is how long the last attempt took, and *wished* how long the service wants not to be
+    asked again (0: it did not say), in seconds.
     """
 
-    def __init__(self, message: str, *, elapsed: float = 0.0) -> None:
+    def __init__(self, message: str, *, elapsed: float = 0.0, wished: float = 0.0) -> None:
         self.elapsed = elapsed
+        self.wished = wished
         super().__init__(message)
 
 

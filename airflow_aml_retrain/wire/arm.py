@@ -6,6 +6,7 @@ resource manager), and nowhere else. The service names other hosts for operation
 pages; those are not asked. There is no etag: what an update is made of is read right before it.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -51,6 +52,8 @@ LAG: Final = 60.0
 
 _GONE: Final = frozenset({404})
 _CONFLICT: Final = 409
+# Which of its codes a busy service says is not recorded; these are the resource manager's.
+_BUSY_CODE: Final = re.compile(r"^conflict|in_?progress", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +263,7 @@ class ArmVerbs(ServiceVerbs):
         """
         Send the assets of *found* with the new *location*, until there is a clear answer.
 
-        A 409 says that an operation is under way, and an outage that nobody knows what came of
+        A 409 may say that an operation is under way, and an outage that nobody knows what came of
         the last try: both are waited out, and what has become of the definition is read. If it
         names our own model, an answer was lost and we are done; if nothing else changed, the same
         is sent again; if something did, nothing of it is overwritten.
@@ -270,17 +273,38 @@ class ArmVerbs(ServiceVerbs):
             try:
                 return (yield from self.definition.update({"assets": assets}, patience=DOUBT))
             except (UnexpectedAnswer, ServiceUnavailable) as exc:
-                if waited >= BUSY or not _may_pass(exc):
-                    raise
                 trouble = exc
-            yield from pause(EVERY)
-            waited += EVERY
+            seconds = yield from self._delay(trouble, resource, location)
+            if waited + seconds > BUSY:
+                raise trouble
+            yield from pause(seconds)
+            waited += seconds
             now = yield from self.definition.settled()
             if now.serves(resource, location):
                 return ""
             if found.differences(now):
                 raise trouble
 
+    def _delay(
+        self, trouble: UnexpectedAnswer | ServiceUnavailable, resource: str, location: str
+    ) -> Conversation[float]:
+        """
+        Seconds after which to look and to send the same again; raises *trouble* that stays.
 
-def _may_pass(trouble: UnexpectedAnswer | ServiceUnavailable) -> bool:
-    return not isinstance(trouble, UnexpectedAnswer) or trouble.status == _CONFLICT
+        Other conflicts than with an operation stay, like that with a lock on the resource.
+        """
+        if isinstance(trouble, ServiceUnavailable):
+            return max(EVERY, trouble.wished)
+        if trouble.status != _CONFLICT:
+            raise trouble
+        if not _is_busy(trouble):
+            now = yield from self.definition.read()
+            if now.progress is not Progress.UNDER_WAY and not now.serves(resource, location):
+                raise trouble
+        return EVERY
+
+
+def _is_busy(conflict: UnexpectedAnswer) -> bool:
+    """Whether *conflict* is with an operation by its own words; a detail says more than a code."""
+    codes = [code for code, _ in conflict.details] or [conflict.code]
+    return all(_BUSY_CODE.search(code) for code in codes)

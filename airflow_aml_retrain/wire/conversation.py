@@ -47,6 +47,7 @@ _NEVER: Final = frozenset({501})
 
 _FIRST_BACK_OFF: Final = 1.0
 _LONGEST_BACK_OFF: Final = 60.0
+_LONGEST_WISH: Final = 300.0
 _EXCERPT: Final = 300
 
 
@@ -158,7 +159,7 @@ def ask(
         seconds = _back_off(attempt, came)
         if waited + seconds > patience:
             msg = f"gave up after {waited:.0f} s: {trouble}"
-            raise ServiceUnavailable(msg) from trouble
+            raise ServiceUnavailable(msg, wished=_wished(came)) from trouble
         yield Pause(seconds)
         waited, attempt = waited + seconds, attempt + 1
 
@@ -198,9 +199,14 @@ def _is_passing(status: int) -> bool:
 
 def _back_off(attempt: int, came: Response | ServiceUnavailable) -> float:
     own = min(_FIRST_BACK_OFF * 2.0 ** min(attempt, 10), _LONGEST_BACK_OFF)
+    return max(own, _wished(came))
+
+
+def _wished(came: Response | ServiceUnavailable) -> float:
+    """Seconds that the service wants to be left alone for, as far as we go along with that."""
     wished = came.headers.get("retry-after", "") if isinstance(came, Response) else ""
     # The other form of Retry-After, a date, needs a clock; our own back-off is as polite.
-    return max(own, min(float(wished), 300.0)) if wished.isdecimal() else own
+    return min(float(wished), _LONGEST_WISH) if wished.isdecimal() else 0.0
 
 
 def unexpected(request: Request, answer: Response) -> UnexpectedAnswer:

@@ -142,6 +142,70 @@ def test_a_conflict_is_waited_out_and_the_same_is_sent_again() -> None:
     assert steps == [READ, f"PATCH {ASKED}", "pause 5", READ, f"PATCH {ASKED}"]
 
 
+@pytest.mark.parametrize(
+    "lasting",
+    [
+        refused(409, "ScopeLocked", "The scope cannot perform the write operation."),
+        refused(409, "Conflict", "invalid", ModelOutputMetadataMismatch="Another schema."),
+        refused(409),
+    ],
+)
+def test_a_conflict_with_something_else_than_an_operation_is_told_at_once(lasting: Answer) -> None:
+    steps: list[str] = []
+
+    with pytest.raises(UnexpectedAnswer, match="got 409"):
+        rehearse(VERBS.publish(MODEL), [at(OLD), lasting, at(OLD)], steps)
+
+    assert steps == [READ, f"PATCH {ASKED}", READ]
+
+
+@pytest.mark.parametrize(
+    "code", ["Conflict", "ConflictingConcurrentWriteNotAllowed", "AnotherOperationInProgress"]
+)
+def test_a_conflict_with_an_operation_is_known_by_its_code(code: str) -> None:
+    steps: list[str] = []
+
+    rehearse(VERBS.publish(MODEL), [at(OLD), refused(409, code), at(OLD), accepted()], steps)
+
+    assert steps == [READ, f"PATCH {ASKED}", "pause 5", READ, f"PATCH {ASKED}"]
+
+
+def test_a_conflict_of_any_name_is_waited_out_while_an_operation_is_under_way() -> None:
+    steps: list[str] = []
+    under_way = at(OLD, provisioningState="Provisioning")
+    answers = [at(OLD), refused(409, "NotNow"), under_way, at(OLD), accepted()]
+
+    rehearse(VERBS.publish(MODEL), answers, steps)
+
+    assert steps == [READ, f"PATCH {ASKED}", READ, "pause 5", READ, f"PATCH {ASKED}"]
+
+
+def test_a_lock_that_came_after_our_own_lost_request_does_not_hide_that_we_are_done() -> None:
+    assert publish([at(OLD), LOST, refused(409, "ScopeLocked"), at(NEW), at(NEW)])[0] == ""
+
+
+@pytest.mark.parametrize(("wished", "waited"), [("120", "120"), ("86400", "300"), ("3", "5")])
+def test_a_service_that_wants_to_be_left_alone_is_not_sent_an_update_before(
+    wished: str, waited: str
+) -> None:
+    steps: list[str] = []
+    busy = [answered(None, 429, {"retry-after": wished})] * (1 if int(wished) > 15 else 4)
+
+    rehearse(VERBS.publish(MODEL), [at(OLD), *busy, at(OLD), accepted()], steps)
+
+    assert steps[-3:] == [f"pause {waited}", READ, f"PATCH {ASKED}"]
+
+
+def test_a_service_that_always_wants_to_be_left_alone_is_given_up_on() -> None:
+    steps: list[str] = []
+    busy = answered(None, 429, {"retry-after": "300"})
+
+    with pytest.raises(ServiceUnavailable, match="gave up"):
+        rehearse(VERBS.publish(MODEL), [at(OLD), busy, at(OLD), busy, at(OLD), busy], steps)
+
+    assert steps.count("pause 300") == 2
+
+
 def test_a_conflict_with_our_own_lost_request_means_that_we_are_done() -> None:
     came, requests = publish([at(OLD), LOST, refused(409, "Conflict"), at(NEW)])
 
