@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from airflow_aml_retrain.errors import (
     BadInput,
@@ -24,6 +24,7 @@ from airflow_aml_retrain.wire.shapes import shape_of
 # Azurite and the older emulator write the account into the path: their host is an address or has
 # no domain at all.
 _ACCOUNT_IN_PATH: Final = re.compile(r"\[.*\]|[0-9.]+|[^.]+")
+_NO_BREAK_SPACE: Final = "\u00a0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class ModelBlob:
 
     @property
     def is_model(self) -> bool:
-        return self.relative.endswith(".ilearner")
+        return is_model_name(self.relative)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,11 @@ class Serving:
 
     models: Mapping[str, ModelBlob]
     others: tuple[str, ...] = ()
+
+
+def is_model_name(path: str) -> bool:
+    """Whether a blob at *path* is a trained model by its name, in any case."""
+    return path.casefold().endswith(".ilearner")
 
 
 def blob_of(said: object) -> ModelBlob:
@@ -94,19 +100,35 @@ def blob_at(uri: str) -> ModelBlob:
 
     A URL is escaped, while a blob reference is not: see `url_of`.
     """
-    parts = urlsplit(uri)
-    path = unquote(parts.path.lstrip("/"))
-    account = ""
-    if "/" in path and _ACCOUNT_IN_PATH.fullmatch(parts.hostname or ""):
-        account, _, path = path.partition("/")
-    if not parts.scheme or not path:
+    if not is_url_of_blob(uri):
         msg = f"expected the URL of a blob, got {len(uri)} characters that are none"
         raise WireError(msg)
+    parts = urlsplit(uri)
+    account, path = _placed(parts)
     return ModelBlob(
         base=f"{parts.scheme}://{parts.netloc}/" + (account and f"{account}/"),
         relative=path,
         sas=Secret(f"?{parts.query}") if parts.query else None,
     )
+
+
+def is_url_of_blob(uri: str) -> bool:
+    """Whether *uri* says how to reach it and names something there."""
+    try:
+        parts = urlsplit(uri)
+        _, path = _placed(parts)
+    except ValueError:
+        return False
+    return bool(parts.scheme and path)
+
+
+def _placed(parts: SplitResult) -> tuple[str, str]:
+    """The account in the path of a URL, as a rule none, and "container/path"."""
+    path = unquote(parts.path.lstrip("/"))
+    if "/" in path and _ACCOUNT_IN_PATH.fullmatch(parts.hostname or ""):
+        account, _, path = path.partition("/")
+        return account, path
+    return "", path
 
 
 def url_of(location: str) -> str:
@@ -161,23 +183,37 @@ def choose_resource(serving: Serving, name: str | None = None) -> str:
     """
     Return the updatable resource called *name*, or the only one.
 
-    Among several it is the only one whose model is an `.ilearner`. Raises `NotUpdatable` when
-    there is none, `NoSuchName` for a name that is not in the service's own list, `BadInput` when
-    one must be named.
+    Among several it is the only one whose model is an `.ilearner`. A *name* may be written with
+    plain blanks, which nobody can tell from the service's own. Raises `NotUpdatable` when there is
+    none, `NoSuchName` for a name that is not in the service's own list, `BadInput` when one must
+    be named.
     """
     names = tuple(serving.models)
     if not names:
         raise _nothing_to_update(serving)
     if name is not None:
-        if name not in names:
-            raise NoSuchName(kind="resource", given=name, existing=names)
-        return name
+        return _called(name, names)
     models = [key for key, blob in serving.models.items() if blob.is_model]
     likely = models if len(models) == 1 else names
     if len(likely) > 1:
         msg = f"expected one updatable resource, got {len(likely)}; name one of {names!a}"
         raise BadInput(msg + _told(serving))
     return likely[0]
+
+
+def _called(name: str, names: Collection[str]) -> str:
+    """The one of *names* that is *name*, or that looks like it and is alone in that."""
+    if name in names:
+        return name
+    alike = [each for each in names if plain(each) == plain(name)]
+    if len(alike) != 1:
+        raise NoSuchName(kind="resource", given=name, existing=names)
+    return alike[0]
+
+
+def plain(name: str) -> str:
+    """*name* with plain blanks: real names have U+00A0 before or inside "[trained model]"."""
+    return name.replace(_NO_BREAK_SPACE, " ")
 
 
 def _nothing_to_update(serving: Serving) -> NotUpdatable:

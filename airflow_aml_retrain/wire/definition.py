@@ -11,7 +11,14 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from airflow_aml_retrain.errors import NoSuchName, NotConfigured, NotUpdatable, WireError
-from airflow_aml_retrain.wire.blobs import Serving, blob_at, url_of
+from airflow_aml_retrain.wire.blobs import (
+    Serving,
+    blob_at,
+    is_model_name,
+    is_url_of_blob,
+    plain,
+    url_of,
+)
 from airflow_aml_retrain.wire.comparison import differing
 from airflow_aml_retrain.wire.members import member, members, name_of, text
 from airflow_aml_retrain.wire.operations import Progress, progress_of
@@ -19,7 +26,6 @@ from airflow_aml_retrain.wire.references import api_url_of
 from airflow_aml_retrain.wire.shapes import shape_of
 
 _MODEL: Final = "[trained model]"
-_NO_BREAK_SPACE: Final = "\u00a0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,9 @@ class Definition:
     def serving(self) -> Serving:
         """
         Name its trained models, each by its asset's name, or by its id where two share a name.
+
+        One is known by an `.ilearner` uri or a name that ends in "[trained model]". A model whose
+        uri is no blob's cannot be replaced, and is among the others.
 
         Raises `NotUpdatable` if the service keeps the assets in a blob.
         """
@@ -159,12 +168,10 @@ def is_resource(asset: object) -> bool:
 
 
 def _is_model(asset: object) -> bool:
-    # Real names end in "[trained model]", with U+00A0 for a blank before or inside.
-    name = text(asset, "name").replace(_NO_BREAK_SPACE, " ").rstrip().casefold()
-    lies = urlsplit(_uri(asset)).path
-    return (
-        is_resource(asset) and bool(lies) and (lies.endswith(".ilearner") or name.endswith(_MODEL))
-    )
+    if not is_resource(asset) or not is_url_of_blob(_uri(asset)):
+        return False
+    name = plain(text(asset, "name")).rstrip().casefold()
+    return is_model_name(urlsplit(_uri(asset)).path) or name.endswith(_MODEL)
 
 
 def _uri(asset: object) -> str:

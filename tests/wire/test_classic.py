@@ -59,9 +59,18 @@ def test_an_endpoint_without_resources_is_refused_with_what_to_do_instead() -> N
         rehearse(VERBS.publish(MODEL), [endpoint(), service()])
 
 
-def test_a_name_without_its_no_break_space_is_refused_and_the_real_one_shown() -> None:
-    with pytest.raises(NoSuchName, match=r"'Census \[trained.*: 'Census\\xa0\[trained") as caught:
-        rehearse(VERBS.publish(MODEL, "Census [trained model]"), [endpoint(NAME), service()])
+def test_a_name_without_its_no_break_space_is_sent_as_the_service_spells_it() -> None:
+    requests: list[Request] = []
+    answers = [endpoint(NAME), service(), Response(202)]
+
+    rehearse(VERBS.publish(MODEL, "Census [trained model]"), answers, None, requests)
+
+    assert requests[-1].body == {"Resources": [{"Name": NAME, "Location": reference_of(MODEL)}]}
+
+
+def test_a_name_that_does_not_exist_is_refused_and_the_real_one_shown() -> None:
+    with pytest.raises(NoSuchName, match=r"'Census\?\[trained.*: 'Census\\xa0\[trained") as caught:
+        rehearse(VERBS.publish(MODEL, "Census?[trained model]"), [endpoint(NAME), service()])
 
     assert caught.value.existing == (NAME,)
 

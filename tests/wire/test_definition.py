@@ -50,6 +50,39 @@ def test_a_model_is_known_by_its_name_as_well(name: str) -> None:
     assert choose_resource(found.serving()) == name
 
 
+@pytest.mark.parametrize("uri", [f"{STORAGE}/data/M.ILEARNER", f"{STORAGE}/data/M.iLearner"])
+def test_an_ilearner_is_known_in_any_case(uri: str) -> None:
+    found = having(asset1=asset("M", uri), asset2=asset("N [trained model]", f"{STORAGE}/d/n"))
+
+    assert choose_resource(found.serving()) == "M"
+
+
+@pytest.mark.parametrize("uri", ["aml://model/", "aml:", "not a url", "https://[/x.ilearner", ""])
+def test_a_model_of_which_nobody_knows_where_it_lies_hides_no_other(uri: str) -> None:
+    odd = asset("Old [trained model]", uri)
+    serving = having(asset1=odd, asset2=asset("M", OLD)).serving()
+
+    assert choose_resource(serving) == choose_resource(serving, "M") == "M"
+    assert [other.partition(" (")[0] for other in serving.others] == ["'Old [trained model]'"]
+    with pytest.raises(NotUpdatable, match=r"what else there is: 'Old \[trained model\]'"):
+        choose_resource(having(asset1=odd).serving())
+
+
+def test_a_name_may_be_written_with_plain_blanks() -> None:
+    assert choose_resource(FOUND.serving(), "Census [trained model]") == NAME
+
+
+def test_a_name_that_looks_like_two_is_neither_and_one_that_is_written_exactly_is_that_one() -> (
+    None
+):
+    names = ("A\u00a0B C", "A B\u00a0C")
+    serving = having(asset1=asset(names[0], OLD), asset2=asset(names[1], NEW)).serving()
+
+    assert choose_resource(serving, names[1]) == names[1]
+    with pytest.raises(NoSuchName, match=r"'A\\xa0B C', 'A B\\xa0C'"):
+        choose_resource(serving, "A B C")
+
+
 def test_of_two_candidates_the_one_with_an_ilearner_is_the_model() -> None:
     older = asset("Old [trained model]", f"{STORAGE}/data/dead")
 
@@ -73,7 +106,7 @@ def test_without_a_model_what_there_is_is_listed() -> None:
 
 def test_a_name_that_does_not_exist_is_answered_with_those_that_do() -> None:
     with pytest.raises(NoSuchName, match=r"'Census\\xa0\[trained model\]'"):
-        choose_resource(FOUND.serving(), "Census [trained model]")
+        choose_resource(FOUND.serving(), "census [trained model]")
 
 
 def test_a_module_is_never_a_model() -> None:
