@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from airflow_aml_retrain.emulator import acceptance, tokens
@@ -49,6 +49,11 @@ async def _any_body(request: Request) -> bytes:
 
 
 Body = Annotated[bytes, Depends(_any_body)]
+
+
+def there(*, is_there: bool) -> Response:
+    """What HEAD is answered with, which asks whether a resource is there."""
+    return Response(status_code=204 if is_there else 404)
 
 
 def site_of(request: Request) -> Site:

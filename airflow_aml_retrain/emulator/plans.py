@@ -1,5 +1,5 @@
 """
-Commitment plans, as far as a new web service needs one: put, get, delete, list.
+Commitment plans, as far as a new web service needs one: put, get, head, delete, list.
 
 Nothing is counted and nothing is billed. The numbers of S1 are recorded ones; another size says
 the same.
@@ -70,6 +70,13 @@ def get(request: Request, subscription: str, group: str, name: str) -> dict[str,
         message = f"No Commitment Plan could be found with the provided name: {name}."
         raise acceptance.no_such("CommitmentPlanNotFound", message)
     return _shown(found)
+
+
+@router.head(_PLAN)
+def head(request: Request, subscription: str, group: str, name: str) -> Response:
+    version_of(request, _KIND, (PREVIEW,))
+    found = site_of(request).store.get(CommitmentPlan, _id(subscription, group, name))
+    return doors.there(is_there=found is not None)
 
 
 @router.delete(_PLAN)

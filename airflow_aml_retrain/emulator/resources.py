@@ -1,5 +1,5 @@
 """
-The routes of one web service in the Resource Manager: put, patch, get, delete, keys, regions.
+The routes of one web service in the Resource Manager: put, patch, get, head, delete, keys, regions.
 
 Law: what changes a web service answers at once with an operation, in 2017-01-01 with a stub, in
 the preview with the whole body. Resource groups are there when something is in them.
@@ -106,6 +106,13 @@ def get(request: Request, asked: AskedOf) -> dict[str, Any]:
     if found.state == "Succeeded" and under_way:
         found = replace(found, state=asked.site.settings.gaps.state_while_updating)
     return views.whole(found, found.properties, version, asked.url)
+
+
+@router.head(_SERVICE)
+def head(request: Request, asked: AskedOf) -> Response:
+    """Not recorded; Microsoft's own client asks so whether a resource is there."""
+    version_of(request, _KIND)
+    return doors.there(is_there=asked.found is not None)
 
 
 @router.delete(_SERVICE)

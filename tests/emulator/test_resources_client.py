@@ -109,6 +109,22 @@ def test_it_creates_updates_and_deletes_a_web_service(
         resources.get_by_id(planned, api_version=version)
 
 
+@pytest.mark.parametrize("version", [STABLE, PREVIEW])
+def test_it_asks_whether_a_resource_is_there(
+    client: ResourceManagementClient, planned: str, version: str
+) -> None:
+    wanted: Any = CREATION
+    resources = client.resources
+
+    before = resources.check_existence_by_id(planned, api_version=version)
+    resources.begin_create_or_update_by_id(planned, wanted, api_version=version).result()
+
+    assert not before
+    assert resources.check_existence_by_id(planned, api_version=version)
+    assert resources.check_existence_by_id(PLAN, api_version=PREVIEW)
+    assert not resources.check_existence_by_id(f"{PLAN}2", api_version=PREVIEW)
+
+
 def test_it_is_told_why_an_operation_failed(
     client: ResourceManagementClient, planned: str, secured: tuple[str, str]
 ) -> None:
