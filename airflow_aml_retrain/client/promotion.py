@@ -9,7 +9,8 @@ overwritten unseen: what is neither the candidate nor what served before is left
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -23,6 +24,7 @@ from airflow_aml_retrain.client.witness import Witness
 from airflow_aml_retrain.errors import (
     BadInput,
     DeadlineExceeded,
+    LeaseHeld,
     NotUpdatable,
     PromotionFailed,
     PromotionRefused,
@@ -40,6 +42,26 @@ _UNSENT: Final = (BadInput, NotUpdatable, PromotionRefused)
 
 _GLANCES: Final = 3
 """Looks that are enough to see whether nothing has changed at all."""
+
+
+@contextmanager
+def both_facts(change: str) -> Iterator[None]:
+    """
+    Let nothing go wrong after *change* was accepted without a word on what serves.
+
+    Whatever was not foreseen becomes a `PromotionFailed`; `LeaseHeld` stays what it is, for
+    whoever raises it comes again and settles.
+    """
+    try:
+        yield
+    except (PromotionFailed, LeaseHeld):
+        raise
+    except RetrainError as exc:
+        msg = (
+            f"{change} was accepted, and then what came of it could not be told: {exc}. It is "
+            "not verified and not undone. A person must look; the next run tries to settle it."
+        )
+        raise PromotionFailed(msg, undone=False) from exc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +141,11 @@ class Promotion:
         Raises `PromotionFailed`, which says whether it is undone; while the service is still at
         work on the change it stays pending, for whoever comes next to settle.
         """
-        pending = held.record.pending
+        with both_facts(self._change_to(candidate)):
+            return self._finished(held, candidate, owner)
+
+    def _finished(self, held: HeldRecord, candidate: Model, owner: str) -> Proof:
+        pending, unheard = held.record.pending, ""
         if not pending or (pending.owner, pending.candidate.location) != (
             owner,
             candidate.location,
@@ -136,7 +162,9 @@ class Promotion:
                 "what serves is not known, and the next run settles it"
             )
             raise PromotionFailed(msg, undone=False) from exc
-        return self._verified_or_undone(held, pending.candidate, pending.before)
+        except RetrainError as exc:
+            unheard = self._unheard(exc)
+        return self._verified_or_undone(held, pending.candidate, pending.before, unheard=unheard)
 
     def freeze(self, held: HeldRecord, freeze: Freeze) -> None:
         """
@@ -187,9 +215,10 @@ class Promotion:
         if not pending:
             return
         log.warning("Settling the change that %s began at %s", pending.owner, pending.since)
-        self._outwaited(pending)
         try:
-            self._found(held, pending)
+            with both_facts(self._change_to(pending.candidate)):
+                self._outwaited(pending)
+                self._found(held, pending)
         except PromotionFailed as exc:
             if not exc.undone:
                 raise
@@ -202,12 +231,20 @@ class Promotion:
             self._let_end(pending, until=until)
         except UpdateFailed as exc:
             log.warning("%s", exc)
-        except DeadlineExceeded as exc:
+        except (DeadlineExceeded, ServiceUnavailable) as exc:
             msg = (
                 f"the change to {pending.candidate.location} that {pending.owner} began at "
                 f"{pending.since} has not ended ({exc}); what will serve is not known"
             )
             raise PromotionFailed(msg, undone=False) from exc
+        except RetrainError as exc:
+            self._unheard(exc)
+
+    def _unheard(self, trouble: RetrainError) -> str:
+        """What is said of a change is not understood: wait until looking tells what came of it."""
+        log.warning("What goes on is not understood, so the service is looked at: %s", trouble)
+        self._publisher.pass_lag()
+        return f" (of its operation nothing is known: {trouble})"
 
     def _found(self, held: HeldRecord, pending: Pending) -> None:
         """Write down what a change has come to that nobody works on any more."""
@@ -271,7 +308,11 @@ class Promotion:
             why = f"the service did not take {candidate.location}: {exc}"
             raise self._undone(held, candidate, before, why) from exc
         if operation:
-            self._note(held, operation)
+            with both_facts(self._change_to(candidate)):
+                self._note(held, operation)
+
+    def _change_to(self, candidate: Model) -> str:
+        return f"the change of {self.backend.name} to {candidate.location}"
 
     def _note(self, held: HeldRecord, operation: str) -> None:
         until = self._iso(self.clock() + self.operation_within)
@@ -293,13 +334,16 @@ class Promotion:
         msg = f"the change that {owner} began at {self.backend.name} was settled by another run"
         raise PromotionFailed(msg, undone=False)
 
-    def _verified_or_undone(self, held: HeldRecord, candidate: Model, before: Model) -> Proof:
+    def _verified_or_undone(
+        self, held: HeldRecord, candidate: Model, before: Model, *, unheard: str = ""
+    ) -> Proof:
         try:
             proof = self._witness.look(candidate)
         except RetrainError as exc:
             proof = Proof(None, by_answers=False, why=str(exc))
         if not self._convinces(proof):
             why = f"{candidate.location} was not seen serving: {proof.why or 'nothing tells'}"
+            why += unheard
             raise self._undone(held, candidate, before, why)
         held.save(held.record.completed(at=self._now()))
         return proof

@@ -82,9 +82,12 @@ class Change:
 
         None if *deferring* and the service is still at work on it: it is pending then.
         """
+        from airflow_aml_retrain.client.promotion import both_facts
+
         if self.champions.read(self.backend.uri).pending:
             # What an earlier run left half done is settled whatever this one decided.
-            with self._held() as (held, promotion):
+            change = f"the change of {self.backend.name} that is pending"
+            with both_facts(change), self._held() as (held, promotion):
                 promotion.settle(held)
         decided = self._decided()
         champion, candidate = decided.champion, decided.candidate

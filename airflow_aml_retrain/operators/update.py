@@ -107,10 +107,11 @@ class UpdateDefinitionOperator(PatchEndpointOperator):
         return self._told(change, outcome or change.finish())
 
     def execute_promoted(self, context: "Context", event: object) -> dict[str, Any]:
+        from airflow_aml_retrain.client.promotion import both_facts
         from airflow_aml_retrain.operators.promotion import Change
 
         self._carried(event)
-        with self.turn(context):
+        with self.turn(context), both_facts(f"the update of {self.service}"):
             change = Change.open(self, context)
             return self._told(change, change.finish())
 

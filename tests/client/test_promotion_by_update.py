@@ -5,21 +5,25 @@ An update that succeeds and changes nothing was the most reported fault of this 
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import BinaryIO
+from dataclasses import fields, replace
+from typing import Any, BinaryIO
 
 import pytest
 
 from airflow_aml_retrain.client.backend import Backend
 from airflow_aml_retrain.client.blobs import BlobStore
+from airflow_aml_retrain.client.promotion import Promotion
 from airflow_aml_retrain.errors import (
     LeaseHeld,
     NotUpdatable,
     PromotionFailed,
     PromotionFrozen,
     PromotionRefused,
+    WireError,
 )
+from airflow_aml_retrain.wire.arm import ArmVerbs
 from airflow_aml_retrain.wire.champion import Freeze
+from airflow_aml_retrain.wire.conversation import Conversation
 from tests.client.update_stage import Stage, laid
 from tests.resources import Resources
 from tests.world import census_like
@@ -349,3 +353,76 @@ def test_a_definition_that_is_read_only_is_refused_before_it_is_touched(
 
     assert isinstance(refused.value.__cause__, NotUpdatable)
     assert stage.record().pending is None
+
+
+class Unheard(ArmVerbs):
+    """The verbs of a service that says of its operations what nobody understands."""
+
+    def followed(
+        self, operation: str, *, resource: str, location: str, every: float
+    ) -> Conversation[str]:
+        yield from ()
+        msg = "operation state 'Paused' is not defined"
+        raise WireError(msg)
+
+
+def unheard(stage: Stage) -> Promotion:
+    verbs = stage.service.verbs
+    said = {field.name: getattr(verbs, field.name) for field in fields(verbs)}  # type: ignore[arg-type] # a data class
+    return replace(stage.promotion, backend=replace(stage.service, verbs=Unheard(**said)))
+
+
+def test_an_update_of_which_nothing_is_understood_is_done_where_the_look_proves_it(
+    stage: Stage,
+) -> None:
+    stage.promotion = unheard(stage)
+
+    assert stage.promote().is_proven
+    assert stage.record().champion.location == stage.serves() == stage.candidate.location
+
+
+def test_an_update_of_which_nothing_is_understood_is_undone_where_the_look_disproves_it(
+    stage: Stage,
+) -> None:
+    stage.promotion = unheard(stage)
+    stage.fault({"ignore_patch": True})
+
+    with pytest.raises(PromotionFailed, match=r"'Paused' is not defined.* serves again") as failed:
+        stage.promote()
+
+    assert failed.value.undone
+    assert stage.record().pending is None
+
+
+def test_another_run_s_update_of_which_nothing_is_understood_is_settled_by_looking(
+    stage: Stage,
+) -> None:
+    stage.promotion = unheard(stage)
+    with stage.held() as held:
+        stage.begin(held)
+        held.save(held.record.under_way(held.record.pending.operation, until=""))
+
+    with stage.held("another run") as held:
+        stage.promotion.settle(held)
+
+    assert stage.record().champion.location == stage.serves() == stage.candidate.location
+
+
+@pytest.mark.parametrize("fault", [{"status": 403}, {"status": 400}])
+def test_where_everything_fails_after_the_acceptance_both_facts_are_said(
+    stage: Stage, fault: dict[str, Any]
+) -> None:
+    with stage.held() as held:
+        stage.begin(held)
+        stage.fault(fault, times=100_000)
+        with pytest.raises(PromotionFailed, match=r"not verified|NOT verified") as failed:
+            stage.finish(held)
+        assert not failed.value.undone
+
+        with pytest.raises(PromotionFailed, match="A person must look") as failed:
+            stage.promotion.settle(held)
+
+    assert not failed.value.undone
+    assert stage.record().pending is not None
+    stage.resources.emulator.control.clear_faults()
+    assert stage.promote().is_proven
