@@ -129,6 +129,7 @@ class Promotion:
                 f"{self.backend.name} now serves {serves}; evaluate again"
             )
             raise PromotionRefused(msg)
+        self._refuse_if_changed(Model(location=serves, probes=before_probes))
         known = self._known(held, serves, probes=before_probes)
         before = replace(self._publisher.with_way_back(known), definition=definition)
         self._begun(held, candidate, before, owner=owner)
@@ -256,6 +257,21 @@ class Promotion:
         else:
             log.warning("%s serves %s, which is not ours", self.backend.name, serves)
             held.save(held.record.foreign(serves))
+
+    def _refuse_if_changed(self, champion: Model) -> None:
+        """
+        Refuse where *champion* answers otherwise than when it was judged: with nothing sent.
+
+        The model is one part of what serves. Whoever changed another meanwhile made the decision
+        void, and an undo could not be verified by the answers of before.
+        """
+        if differing := self._witness.differing(champion):
+            msg = (
+                f"{self.backend.name} has changed since the decision: it still names "
+                f"{champion.location}, and answers {differing} probe rows otherwise than that "
+                "did; evaluate again"
+            )
+            raise PromotionRefused(msg)
 
     def _already(self, held: HeldRecord, candidate: Model) -> Proof | None:
         """The proof that *candidate* serves by an earlier try of this same promotion."""

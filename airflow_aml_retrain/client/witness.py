@@ -68,6 +68,21 @@ class Witness:
             return self._proven_by_batch(proof, probes, within)
         return proof
 
+    def differing(self, model: Model) -> int:
+        """
+        How many of its probe rows are answered otherwise than *model* did, in one look.
+
+        Raises what asking raises: who does not answer has not answered otherwise.
+        """
+        probes = self._probes(model)
+        if not probes:
+            return 0
+        answers = self.backend.run(
+            self.backend.verbs.score([probe.row for probe in probes]),
+            until=self.clock() + _SLOW_ANSWERS,
+        )
+        return sum(not p.agrees(a) for p, a in zip(probes, answers, strict=True))
+
     def _proven_by_batch(self, proof: Proof, probes: list[Probe], within: float) -> Proof:
         """*proof*, or what the batch service says against it; it can be the slower to follow."""
         until = self.clock() + within + _SLOW_ANSWERS

@@ -110,8 +110,8 @@ class UpdateDefinitionOperator(PatchEndpointOperator):
         from airflow_aml_retrain.client.promotion import both_facts
         from airflow_aml_retrain.operators.promotion import Change
 
-        self._carried(event)
         with self.turn(context), both_facts(f"the update of {self.service}"):
+            self._carried(event)
             change = Change.open(self, context)
             return self._told(change, change.finish())
 

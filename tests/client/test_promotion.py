@@ -8,7 +8,7 @@ import pytest
 
 from airflow_aml_retrain.client.backend import Backend
 from airflow_aml_retrain.client.blobs import split_path
-from airflow_aml_retrain.client.champion import ChampionStore
+from airflow_aml_retrain.client.champion import ChampionStore, HeldRecord
 from airflow_aml_retrain.client.evidence import keep
 from airflow_aml_retrain.client.promotion import Promotion
 from airflow_aml_retrain.errors import (
@@ -16,6 +16,7 @@ from airflow_aml_retrain.errors import (
     PromotionFailed,
     PromotionFrozen,
     PromotionRefused,
+    UnexpectedAnswer,
 )
 from airflow_aml_retrain.wire.champion import Freeze, Model
 from airflow_aml_retrain.wire.proof import Probe, probes_to_json, scored_columns
@@ -69,6 +70,25 @@ def probes_of(world: World, backend: Backend, container: str) -> str:
     said = backend.run(backend.verbs.score(ROWS))
     probes = [Probe(row, scored_columns(answer)) for row, answer in zip(ROWS, said, strict=True)]
     return keep(world.store, f"{container}/probes", probes_to_json(probes))
+
+
+def stuck(stage: Stage, held: HeldRecord) -> PromotionFailed:
+    """
+    What a change ends with that does not come through, nor can be seen undone.
+
+    As where somebody changes another part of what serves while the change is under way.
+    """
+    impostor = replace(stage.candidate, probes=stage.before_probes)
+    stage.promotion.begin(
+        held, impostor, against=stage.against, owner=OWNER, before_probes=stage.before_probes
+    )
+    pending = held.record.pending
+    assert pending
+    before = replace(pending.before, probes=stage.candidate.probes)
+    held.save(replace(held.record, pending=replace(pending, before=before)))
+    with pytest.raises(PromotionFailed, match="NOT verified") as failed:
+        stage.promotion.finish(held, impostor, owner=OWNER)
+    return failed.value
 
 
 @pytest.fixture
@@ -142,13 +162,10 @@ def test_a_model_that_answers_otherwise_than_in_staging_is_undone(stage: Stage) 
 
 
 def test_an_undo_that_cannot_be_verified_says_so_and_stays_pending(stage: Stage) -> None:
-    impostor = replace(stage.candidate, probes=stage.before_probes)
-    stage.before_probes = stage.candidate.probes
+    with stage.champions.held(stage.endpoint.uri) as held:
+        failed = stuck(stage, held)
 
-    with pytest.raises(PromotionFailed, match="NOT verified") as failed:
-        stage.promote(candidate=impostor)
-
-    assert not failed.value.undone
+    assert not failed.undone
     assert stage.record().pending.candidate.job == stage.candidate.job
 
 
@@ -195,6 +212,43 @@ def test_a_decision_made_against_another_champion_is_refused(stage: Stage) -> No
         stage.promote(against="https://elsewhere/model.ilearner")
 
     assert stage.serves() == stage.against
+
+
+def test_a_champion_that_answers_otherwise_than_when_it_was_judged_is_not_touched(
+    stage: Stage,
+) -> None:
+    stage.before_probes = stage.candidate.probes
+    since = stage.world.emulator.control.requests()[-1]["n"]
+
+    with pytest.raises(PromotionRefused, match=r"changed since the decision.*evaluate again"):
+        stage.promote()
+
+    seen = [request["method"] for request in stage.world.emulator.control.requests(since)]
+    assert "PATCH" not in seen
+    assert stage.serves() == stage.against
+    assert stage.record().pending is None
+
+
+def test_the_look_at_the_champion_costs_one_reading_and_one_scoring(stage: Stage) -> None:
+    since = stage.world.emulator.control.requests()[-1]["n"]
+
+    stage.promote()
+
+    seen = [request["method"] for request in stage.world.emulator.control.requests(since)]
+    assert seen[: seen.index("PATCH")].count("POST") == 1
+
+
+def test_a_champion_that_does_not_answer_just_then_was_not_changed_by_anybody(
+    stage: Stage,
+) -> None:
+    fault = {"status": 400}
+    stage.world.emulator.control.fail_next(fault, plane="execute")
+
+    with pytest.raises(UnexpectedAnswer):
+        stage.promote()
+
+    assert stage.record().pending is None
+    assert stage.promote().is_proven
 
 
 def test_a_frozen_endpoint_takes_no_promotion(stage: Stage) -> None:

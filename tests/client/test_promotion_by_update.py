@@ -319,6 +319,21 @@ def test_a_model_that_a_foreign_hand_puts_there_in_the_last_moment_is_not_overwr
     assert stage.record().pending is None
 
 
+def test_a_service_in_which_another_part_was_changed_since_the_decision_is_not_touched(
+    stage: Stage,
+) -> None:
+    stage.before_probes = stage.candidate.probes
+    since = stage.resources.emulator.control.requests()[-1]["n"]
+
+    with pytest.raises(PromotionRefused, match=r"changed since the decision.*evaluate again"):
+        stage.promote()
+
+    seen = [request["method"] for request in stage.resources.emulator.control.requests(since)]
+    assert "PATCH" not in seen
+    assert stage.serves() == stage.against
+    assert stage.record().pending is None
+
+
 def test_a_champion_that_a_foreign_hand_replaced_is_not_overwritten(stage: Stage) -> None:
     other = stage.resources.foundry.candidate("other", census_like(200, seed=7), stage.container)
     stage.put_by_hand(other)

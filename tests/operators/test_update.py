@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from airflow_aml_retrain.client.blobs import split_path
 from airflow_aml_retrain.client.champion import ChampionStore
 from airflow_aml_retrain.demo.airflow import Home
+from airflow_aml_retrain.errors import PromotionFailed
 from airflow_aml_retrain.operators.create import CreateTwinOperator
 from airflow_aml_retrain.operators.definition import (
     ExportDefinitionOperator,
@@ -93,6 +94,15 @@ def test_an_update_that_changes_nothing_fails_the_task_and_the_champion_stays(
     assert states["promote"] == "failed"
     assert desk.says(capsys, "was not seen serving.*The champion before it serves again")
     assert answers(desk.backend, ROWS) == before
+
+
+def test_what_came_of_an_update_is_said_even_where_the_word_of_its_end_is_unheard_of() -> None:
+    update = UpdateDefinitionOperator(task_id="one", service="a/b", decision="c/d")
+
+    with pytest.raises(PromotionFailed, match="not verified and not undone") as failed:
+        update.execute_promoted(cast("Any", {}), "an event that nobody sends")
+
+    assert not failed.value.undone
 
 
 def test_production_by_another_name_is_not_staged_on(
