@@ -4,6 +4,7 @@
 **rollback_endpoint** puts the model that served before back into service and freezes promotions
 of the endpoint; **unfreeze_endpoint** releases them again. Both are started by a person, with the
 button *Trigger*. For a new web service name its connection, and leave the endpoint empty.
+Where a change is pending that no run can settle, look at the endpoint, and tick *Accept*.
 """
 
 from airflow.sdk import DAG, Param
@@ -17,6 +18,12 @@ WHERE = {
     "service": Param("Census", type="string", title="Web service"),
     "endpoint": Param("production", type=["null", "string"], title="Endpoint"),
     "conn_id": Param("aml_studio_default", type="string", title="Connection"),
+    "accept_pending": Param(
+        default=False,
+        type="boolean",
+        title="Accept",
+        description="End a pending change: what the endpoint names now counts as what serves",
+    ),
 }
 
 with DAG(
@@ -47,6 +54,7 @@ with DAG(
         service="{{ params.service }}",
         endpoint="{{ params.endpoint }}",
         conn_id="{{ params.conn_id }}",
+        accept_pending="{{ params.accept_pending }}",
         archive="{{ params.archive }}",
         why="{{ params.why }}",
     )
@@ -56,7 +64,16 @@ with DAG(
     description="Release the promotions of an endpoint",
     doc_md=__doc__,
     schedule=None,
-    params=dict(WHERE),
+    params={
+        **WHERE,
+        "why": Param(
+            "accepted by hand",
+            type="string",
+            minLength=1,
+            title="Why",
+            description="The champion record will say so, where a pending change is accepted",
+        ),
+    },
     tags=["azure-ml", "by hand"],
 ) as unfreeze:
     UnfreezeEndpointOperator(
@@ -64,4 +81,6 @@ with DAG(
         service="{{ params.service }}",
         endpoint="{{ params.endpoint }}",
         conn_id="{{ params.conn_id }}",
+        accept_pending="{{ params.accept_pending }}",
+        why="{{ params.why }}",
     )

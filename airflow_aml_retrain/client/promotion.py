@@ -37,6 +37,11 @@ from airflow_aml_retrain.wire.proof import Proof
 
 log: Final = logging.getLogger(__name__)
 
+_WAY_OUT: Final = (
+    "A person must look, and where the next run cannot settle it either, end it with "
+    "accept_pending=True of UnfreezeEndpointOperator or RollbackEndpointOperator."
+)
+
 _UNSENT: Final = (BadInput, NotUpdatable, PromotionRefused)
 """What is raised before anything is sent to the service."""
 
@@ -59,7 +64,7 @@ def both_facts(change: str) -> Iterator[None]:
     except RetrainError as exc:
         msg = (
             f"{change} was accepted, and then what came of it could not be told: {exc}. It is "
-            "not verified and not undone. A person must look; the next run tries to settle it."
+            f"not verified and not undone. {_WAY_OUT}"
         )
         raise PromotionFailed(msg, undone=False) from exc
 
@@ -235,7 +240,7 @@ class Promotion:
         except (DeadlineExceeded, ServiceUnavailable) as exc:
             msg = (
                 f"the change to {pending.candidate.location} that {pending.owner} began at "
-                f"{pending.since} has not ended ({exc}); what will serve is not known"
+                f"{pending.since} has not ended ({exc}); what will serve is not known. {_WAY_OUT}"
             )
             raise PromotionFailed(msg, undone=False) from exc
         except RetrainError as exc:
@@ -378,7 +383,7 @@ class Promotion:
             there = self._brought_back(held, before, serves=serves, candidate=candidate.location)
             self._back(held, there)
         except RetrainError as exc:
-            msg = f"{why}. The undo was NOT verified: {exc}. A person must look."
+            msg = f"{why}. The undo was NOT verified: {exc}. {_WAY_OUT}"
             return PromotionFailed(msg, undone=False)
         return PromotionFailed(f"{why}. The champion before it serves again.", undone=True)
 

@@ -9,13 +9,15 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_aml_retrain.errors import PromotionRefused
 from airflow_aml_retrain.links.task import EndpointLink, show_endpoint
-from airflow_aml_retrain.operators.run import doer_of, given
+from airflow_aml_retrain.operators.run import doer_of, given, truth
 from airflow_aml_retrain.operators.turn import TakesTurns
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_aml_retrain.client.champion import ChampionStore
+    from airflow_aml_retrain.client.backend import Backend
+    from airflow_aml_retrain.client.blobs import BlobStore
+    from airflow_aml_retrain.client.champion import HeldRecord
 
 
 class RollbackEndpointOperator(TakesTurns, BaseOperator):
@@ -29,6 +31,8 @@ class RollbackEndpointOperator(TakesTurns, BaseOperator):
         served before. (templated)
     :param why: The reason, which every refused promotion will show. (templated)
     :param by: Who asks. Default: who triggered the run. (templated)
+    :param accept_pending: Where another run's change is pending that cannot be settled, end it
+        first: what the endpoint's read-back names counts as what serves. (templated)
     :param service: The web service. (templated)
     :param endpoint: Its production endpoint. Default: "production" of a classic web service;
         a new one has but one. (templated)
@@ -49,6 +53,7 @@ class RollbackEndpointOperator(TakesTurns, BaseOperator):
         "archive",
         "why",
         "by",
+        "accept_pending",
         "service",
         "endpoint",
         "resource",
@@ -66,6 +71,7 @@ class RollbackEndpointOperator(TakesTurns, BaseOperator):
         archive: str | None = None,
         why: str = "rolled back by hand",
         by: str | None = None,
+        accept_pending: bool | str = False,
         service: str | None = None,
         endpoint: str | None = None,
         resource: str | None = None,
@@ -85,6 +91,7 @@ class RollbackEndpointOperator(TakesTurns, BaseOperator):
         self.archive = archive
         self.why = why
         self.by = by
+        self.accept_pending = accept_pending
         self.service = service
         self.endpoint = endpoint
         self.resource = resource
@@ -124,6 +131,8 @@ class RollbackEndpointOperator(TakesTurns, BaseOperator):
             with champions.held(backend.uri, in_turn=False) as held:
                 promotion.freeze(held, freeze)
             with champions.held(backend.uri, owner=freeze.owner) as held:
+                if truth("accept_pending", self.accept_pending):
+                    _accept(self, held, backend, store, context)
                 proof = promotion.put_back(held, freeze, archive=given(self.archive))
                 champion = held.record.champion
         except PromotionRefused as exc:
@@ -143,31 +152,59 @@ class UnfreezeEndpointOperator(TakesTurns, BaseOperator):
     """
     Release the promotions of an endpoint that a rollback has frozen.
 
+    With *accept_pending* also those that stand still because a change is pending that no run can
+    settle (what serves answers neither as the new model nor as the one before; an operation
+    never ends): look at the endpoint first. What its read-back names is the champion then, and
+    the champion record says by whose word. A change that another run is still at work on is
+    waited for.
+
+    :param accept_pending: End a pending change, by the word of a person. (templated)
+    :param why: The reason, for the champion record. (templated)
+    :param by: Whose word it is. Default: who triggered the run. (templated)
     :param service: The web service. (templated)
     :param endpoint: Its production endpoint. Default: "production" of a classic web service;
         a new one has but one. (templated)
+    :param resource: The updatable resource. Default: the only one. (templated)
     :param records: Where champion records lie, "container/prefix". (templated)
     :param conn_id: The workspace, or the one service. (templated)
     :param wasb_conn_id: The storage connection. (templated)
     """
 
-    template_fields: Sequence[str] = ("service", "endpoint", "records", "conn_id", "wasb_conn_id")
+    template_fields: Sequence[str] = (
+        "accept_pending",
+        "why",
+        "by",
+        "service",
+        "endpoint",
+        "resource",
+        "records",
+        "conn_id",
+        "wasb_conn_id",
+    )
     operator_extra_links = (EndpointLink(),)
     ui_color = "#e4f7ec"
 
     def __init__(
         self,
         *,
+        accept_pending: bool | str = False,
+        why: str = "accepted by hand",
+        by: str | None = None,
         service: str | None = None,
         endpoint: str | None = None,
+        resource: str | None = None,
         records: str = "aml-retrain/records",
         conn_id: str = "aml_studio_default",
         wasb_conn_id: str = "wasb_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.accept_pending = accept_pending
+        self.why = why
+        self.by = by
         self.service = service
         self.endpoint = endpoint
+        self.resource = resource
         self.records = records
         self.conn_id = conn_id
         self.wasb_conn_id = wasb_conn_id
@@ -181,13 +218,38 @@ class UnfreezeEndpointOperator(TakesTurns, BaseOperator):
             self.conn_id, self.service, given(self.endpoint), otherwise="production"
         )
         show_endpoint(context, backend)
-        _release(ChampionStore(blob_store(self.wasb_conn_id), self.records), backend.uri)
+        store = blob_store(self.wasb_conn_id)
+        with ChampionStore(store, self.records).held(backend.uri) as held:
+            if truth("accept_pending", self.accept_pending):
+                _accept(self, held, backend, store, context)
+            held.save(replace(held.record, freeze=None))
         self.log.info("Promotions of %s are open again", backend.name)
 
 
-def _release(champions: "ChampionStore", endpoint: str) -> None:
-    with champions.held(endpoint) as held:
-        held.save(replace(held.record, freeze=None))
+def _accept(
+    operator: RollbackEndpointOperator | UnfreezeEndpointOperator,
+    held: "HeldRecord",
+    backend: "Backend",
+    store: "BlobStore",
+    context: "Context",
+) -> None:
+    """End what another run has left pending, by the word of who asks."""
+    from airflow_aml_retrain.client.acceptance import accept_pending
+    from airflow_aml_retrain.operators.promotion import resource_of
+    from airflow_aml_retrain.wire.champion import Acceptance
+
+    accept_pending(
+        held,
+        backend,
+        store,
+        resource=resource_of(backend, operator.resource),
+        acceptance=Acceptance(
+            by=_who(operator.by, context),
+            at=timezone.utcnow().isoformat(timespec="seconds"),
+            why=operator.why,
+        ),
+        owner=doer_of(context),
+    )
 
 
 def _who(by: str | None, context: "Context") -> str:

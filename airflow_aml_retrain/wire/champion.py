@@ -89,6 +89,21 @@ class Freeze:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """
+    A person took what serves for the champion, though a change was pending.
+
+    *serves* is what the read-back named then, *ended* the change as it stood.
+    """
+
+    by: str
+    at: str
+    why: str
+    serves: str = ""
+    ended: Pending | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChampionRecord:
     """All that is remembered of one endpoint (*endpoint* is its asset URI). Holds no secret."""
 
@@ -98,6 +113,7 @@ class ChampionRecord:
     anchor: Model | None = None
     pending: Pending | None = None
     freeze: Freeze | None = None
+    acceptance: Acceptance | None = None
 
     def refuse_unless_open_to(self, candidate: Model) -> None:
         """Raise `PromotionRefused` if promotions are frozen or *candidate* is the older one."""
@@ -156,6 +172,24 @@ class ChampionRecord:
         """Somebody else's model, at *location*, serves; what we knew of the champion is void."""
         return replace(self, champion=Model(location=location), pending=None)
 
+    def accepted(self, serves: str, acceptance: Acceptance, *, is_before: bool) -> "ChampionRecord":
+        """
+        The pending change is over by a person's word: the model at *serves* is the champion.
+
+        *is_before* says that it is the one before the change. Its answers count as not known:
+        they are what was disagreed about.
+        """
+        if not self.pending:
+            msg = "there is no pending change to accept"
+            raise ValueError(msg)
+        told = replace(acceptance, serves=serves, ended=self.pending)
+        if serves == self.pending.candidate.location:
+            ended = self.completed(at=acceptance.at)
+        else:
+            ended = self.undone() if is_before else self.foreign(serves)
+        champion = ended.champion and replace(ended.champion, location=serves, probes="")
+        return replace(ended, champion=champion, acceptance=told)
+
     def _anchor_after(self, champion: Model, before: Model) -> Model:
         """The anchor once *champion* has replaced *before*."""
         if champion.approved_by:
@@ -193,6 +227,7 @@ def from_json(data: bytes) -> ChampionRecord:
 
 def _record(said: Mapping[Any, object]) -> ChampionRecord:
     pending, freeze = said["pending"], said["freeze"]
+    acceptance = said.get("acceptance")
     return ChampionRecord(
         endpoint=str(said["endpoint"]),
         champion=_model(said["champion"]),
@@ -200,6 +235,7 @@ def _record(said: Mapping[Any, object]) -> ChampionRecord:
         anchor=_model(said["anchor"]),
         pending=_pending(pending) if isinstance(pending, dict) else None,
         freeze=_freeze(freeze) if isinstance(freeze, dict) else None,
+        acceptance=_acceptance(acceptance) if isinstance(acceptance, dict) else None,
     )
 
 
@@ -220,6 +256,11 @@ def _pending(said: Mapping[str, object]) -> Pending:
 
 def _freeze(said: Mapping[str, Any]) -> Freeze:
     return Freeze(**{**said, "target": _model(said["target"])})
+
+
+def _acceptance(said: Mapping[str, Any]) -> Acceptance:
+    ended = said["ended"]
+    return Acceptance(**{**said, "ended": _pending(ended) if isinstance(ended, dict) else None})
 
 
 def _model(said: object) -> Model | None:

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from airflow_aml_retrain.client.acceptance import accept_pending
 from airflow_aml_retrain.client.backend import Backend
 from airflow_aml_retrain.client.blobs import BlobStore
 from airflow_aml_retrain.client.promotion import Promotion
@@ -22,7 +23,7 @@ from airflow_aml_retrain.errors import (
     WireError,
 )
 from airflow_aml_retrain.wire.arm import ArmVerbs
-from airflow_aml_retrain.wire.champion import Freeze
+from airflow_aml_retrain.wire.champion import Acceptance, Freeze
 from airflow_aml_retrain.wire.conversation import Conversation
 from tests.client.update_stage import Stage, laid
 from tests.resources import Resources
@@ -136,6 +137,33 @@ def test_an_operation_that_hangs_leaves_the_change_pending_and_both_facts_said(
     assert pending.operation
     with pytest.raises(PromotionFailed, match=r"that a test began .* has not ended"):
         stage.promote(owner="another run")
+
+
+def test_what_a_hung_operation_has_blocked_a_person_can_open_again(stage: Stage) -> None:
+    stage.promotion = replace(stage.promotion, operation_within=0.5, settle_within=0.5)
+    stage.fault({"hang_operation": True})
+    with pytest.raises(PromotionFailed, match="the next run settles it"):
+        stage.promote()
+    with pytest.raises(PromotionFailed, match="accept_pending=True"):
+        stage.promote(owner="another run")
+    word = Acceptance(by="ada", at="2026-11-01", why="the service has forgotten it")
+
+    with stage.held("ada's run") as held:
+        accept_pending(
+            held,
+            stage.service,
+            stage.promotion.store,
+            resource=stage.promotion.resource,
+            acceptance=word,
+            owner="ada's run",
+        )
+
+    record = stage.record()
+    assert record.pending is None
+    assert record.champion.location == record.acceptance.serves == stage.against
+    assert record.acceptance.ended.operation
+    stage.promotion = replace(stage.promotion, operation_within=30.0)
+    assert stage.promote().is_proven
 
 
 def test_a_token_that_ends_during_the_operation_is_renewed(stage: Stage) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from airflow_aml_retrain.errors import BadInput, PromotionFrozen, PromotionRefused
 from airflow_aml_retrain.wire.champion import (
+    Acceptance,
     ChampionRecord,
     Freeze,
     Model,
@@ -38,22 +39,52 @@ models = st.builds(
         texts,
     ),
 )
+pendings = st.builds(Pending, candidate=models, before=models, owner=texts, since=texts)
 records = st.builds(
     ChampionRecord,
     endpoint=texts,
     champion=st.none() | models,
     previous=st.none() | models,
     anchor=st.none() | models,
-    pending=st.none()
-    | st.builds(Pending, candidate=models, before=models, owner=texts, since=texts),
+    pending=st.none() | pendings,
     freeze=st.none()
     | st.builds(Freeze, by=texts, at=texts, why=texts, owner=texts, target=st.none() | models),
+    acceptance=st.none()
+    | st.builds(Acceptance, by=texts, at=texts, why=texts, ended=st.none() | pendings),
 )
 
 
 @given(records)
 def test_a_record_reads_back_as_it_was_written(record: ChampionRecord) -> None:
     assert from_json(record.to_json()) == record
+
+
+def test_a_record_written_before_there_was_an_acceptance_is_read() -> None:
+    said = json.loads(ChampionRecord(endpoint=ENDPOINT).to_json())
+    del said["acceptance"]
+
+    assert from_json(json.dumps(said).encode()) == ChampionRecord(endpoint=ENDPOINT)
+
+
+@pytest.mark.parametrize(
+    ("serves", "is_before", "previous"),
+    [(NEW.location, False, OLD.location), (OLD.location, True, None), ("https://x", False, None)],
+)
+def test_a_person_s_word_ends_a_change_and_what_was_read_is_the_champion(
+    serves: str, *, is_before: bool, previous: str | None
+) -> None:
+    word = Acceptance(by="a person", at="2026-11-01", why="seen by hand")
+    begun = ChampionRecord(endpoint=ENDPOINT, champion=OLD).begun(
+        replace(NEW, probes="a/b"), replace(OLD, probes="a/c"), owner="run", at="2026-10-01"
+    )
+
+    record = begun.accepted(serves, word, is_before=is_before)
+
+    assert record.champion is not None
+    assert (record.champion.location, record.champion.probes) == (serves, "")
+    assert (record.previous.location if record.previous else None) == previous
+    assert record.acceptance == replace(word, serves=serves, ended=begun.pending)
+    assert record.pending is None
 
 
 def test_a_record_of_another_version_is_refused_not_guessed_at() -> None:
