@@ -34,9 +34,9 @@ def retrain_many_and_promote(
     *table* ("container/path" of a CSV blob, or the name of an Airflow Variable) says which models
     there are: see `read_models`. Each is an endpoint of the scoring web service *service*, which
     is made where it is missing; so are its "-staging" and its "-anchor". *journey* is what the
-    journeys have in common: see `retrain_and_promote`. One model that fails stops no other. No
-    more than *max_active_jobs* train at a time, over all runs of the DAG; the service itself runs
-    40 batch jobs of an endpoint at a time.
+    journeys have in common: see `retrain_and_promote`. One model that fails stops no other, nor
+    does one whose row is wrong. No more than *max_active_jobs* train at a time, over all runs of
+    the DAG; the service itself runs 40 batch jobs of an endpoint at a time.
 
     Returns the task *summary*, whose result says for every model "promoted", "kept" or "failed",
     and why. It fails where all failed, or, as *fail_when* says, where "any" did, or "never".

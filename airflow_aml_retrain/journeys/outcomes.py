@@ -2,7 +2,8 @@
 What became of each model of a run: promoted, kept or failed, and why.
 
 Law: read from what Airflow knows, the states and results of the mapped tasks; a failure is told
-in the words of the task that failed, which leaves them behind when it does (`note_failure`).
+in the words of the task that failed, which leaves them behind when it does (`note_failure`); of a
+row of the table that was left out, in those of the task that read it (`read_models`).
 """
 
 import logging
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from airflow_aml_retrain.errors import ModelsFailed, NotConfigured, RetrainError
-from airflow_aml_retrain.journeys.table import ModelRow
+from airflow_aml_retrain.journeys.table import REFUSED, ModelRow
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,7 +45,7 @@ def note_failure(context: "Context") -> None:
 
 
 def summarise(models: Sequence[ModelRow] | None, *, fail_when: str = "all") -> list[Became]:
-    """What became of each model, in the order in which the journeys were mapped over them."""
+    """What became of each model, in the order of the table; rows that were refused come last."""
     from airflow.sdk import get_current_context
 
     if models is None:
@@ -53,6 +54,7 @@ def summarise(models: Sequence[ModelRow] | None, *, fail_when: str = "all") -> l
     context = get_current_context()
     run = _Run(context)
     outcomes = [run.became(index, model["endpoint"]) for index, model in enumerate(models)]
+    outcomes += run.refused()
     for line in markdown(outcomes):
         log.info("%s", line)
     failures = {each["model"]: each["why"] for each in outcomes if each["outcome"] == "failed"}
@@ -92,6 +94,11 @@ class _Run:
             return Became(model=model, outcome="kept", why=headline)
         return Became(model=model, outcome="failed", why=self._why(index, states))
 
+    def refused(self) -> list[Became]:
+        """The rows of the table that were left out."""
+        refused = self._left("table", None, REFUSED) or []
+        return [Became(model=row["model"], outcome="failed", why=row["why"]) for row in refused]
+
     def _why(self, index: int, states: Mapping[str, str | None]) -> str:
         """The words of the task that failed; those that it took with it have none."""
         failed = [task for task, state in states.items() if state == "failed"]
@@ -105,5 +112,5 @@ class _Run:
         )
         return stopped or "it was never begun"
 
-    def _left(self, task: str, index: int, key: str = "return_value") -> Any:
+    def _left(self, task: str, index: int | None, key: str = "return_value") -> Any:
         return self._task.xcom_pull(task_ids=task, key=key, map_indexes=index)

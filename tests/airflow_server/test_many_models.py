@@ -1,7 +1,8 @@
 """
-Many models with a real scheduler: the example DAG over a table of four, of which one is bad.
+Many models with a real scheduler: the example DAG over a table of five, of which two are bad.
 
-Two have learned better, one has learned worse, and one's data cannot be learned from.
+Two have learned better, one has learned worse, one's data cannot be learned from, and one's row in
+the table lacks its source.
 """
 
 from collections.abc import Mapping
@@ -94,6 +95,7 @@ def _land(world: World, container: str) -> None:
         audited = census_like(300, seed=9000).encode()
         world.store.write(container, f"{model}/audited/2026-09-15.csv", audited)
         lines.append(f"{model},{container}/{model}/landing,{container}/{model}/audited")
+    lines.insert(1, "nowhere")
     world.store.write(container, "models.csv", "\n".join(lines).encode())
 
 
@@ -111,7 +113,7 @@ def connect(airflow: LiveAirflow, world: World) -> None:
     airflow.rest.add_connection("wasb_default", "wasb", extra=extra)
 
 
-def test_the_better_ones_are_promoted_the_worse_one_is_kept_out_the_bad_one_fails_alone(
+def test_the_better_ones_are_promoted_the_worse_one_is_kept_out_the_bad_ones_fail_alone(
     ended: Ended,
 ) -> None:
     outcomes = {model: said["outcome"] for model, said in ended.told.items()}
@@ -121,6 +123,7 @@ def test_the_better_ones_are_promoted_the_worse_one_is_kept_out_the_bad_one_fail
         "south": "kept",
         "east": "failed",
         "west": "promoted",
+        "nowhere": "failed",
     }
     assert ended.state == "success"
     published = ended.before["north"]
@@ -135,6 +138,7 @@ def test_the_summary_says_why_for_each(ended: Ended) -> None:
     assert why["south"].startswith("REJECT")
     assert why["east"].startswith("prepare: ")
     assert "income" in why["east"]
+    assert why["nowhere"].startswith("row 1 of the table: ")
     assert "| east | failed | prepare: " in ended.airflow.rest.log(DAG_ID, ended.run, "summary")
 
 

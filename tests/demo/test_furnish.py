@@ -62,7 +62,7 @@ class Furnished:
         sources = set(needs.sources)
         gone = [place for place in sorted(needs.tables) if not store.exists(*split_path(place))]
         for place in needs.tables - set(gone):
-            for row in models_in(store.read(*split_path(place)).decode()):
+            for row in models_in(store.read(*split_path(place)).decode()).rows:
                 sources |= {place for place in (row["source"], row["holdout_source"]) if place}
         gone += [place for place in sorted(sources) if not _has_data(store, place)]
         return gone + [str(each) for each in sorted(needs.endpoints, key=str) if not _speaks(each)]

@@ -1,16 +1,17 @@
 """What many journeys promise before anything runs: a table that is sound, a graph that loads."""
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time.context import set_current_context
 
-from airflow_aml_retrain.errors import BadInput, NotConfigured
+from airflow_aml_retrain.errors import BadInput, ModelsFailed, NotConfigured
 from airflow_aml_retrain.journeys.many import retrain_many_and_promote
-from airflow_aml_retrain.journeys.outcomes import WHY, Became, markdown, note_failure
-from airflow_aml_retrain.journeys.table import ModelRow, models_in
+from airflow_aml_retrain.journeys.outcomes import WHY, Became, markdown, note_failure, summarise
+from airflow_aml_retrain.journeys.table import REFUSED, ModelRow, RefusedRow, models_in
 
 NORTH: Final = ModelRow(
     endpoint="north",
@@ -45,23 +46,41 @@ def dag() -> DAG:
     ids=["CSV", "an empty cell", "JSON"],
 )
 def test_a_table_is_a_csv_or_json(text: str) -> None:
-    assert models_in(text) == [NORTH]
+    assert models_in(text) == ([NORTH], [])
 
 
-def test_a_table_without_models_is_one() -> None:
-    assert models_in("model,source\n") == []
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("model,source\nsouth\nnorth,data/north\n", "south"),
+        ("model,source\nsouth,\nnorth,data/north\n", "south"),
+        ("model,source\n,data/south\nnorth,data/north\n", "row 1"),
+        ("model,source\nsouth,data/south,,x\nnorth,data/north\n", "south"),
+        ('[{"model": "south"}, {"model": "north", "source": "data/north"}]', "south"),
+        ('[7, {"model": "north", "source": "data/north"}]', "row 1"),
+        ('[{"model": 7, "source": "x"}, {"model": "north", "source": "data/north"}]', "row 1"),
+    ],
+)
+def test_a_row_that_is_wrong_by_itself_is_told_of_and_stops_no_other(text: str, name: str) -> None:
+    rows, refused = models_in(text)
+
+    assert rows == [NORTH]
+    assert [row["model"] for row in refused] == [name]
+    assert refused[0]["why"].startswith("row 1 of the table: expected model, source")
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("model\nnorth\n", "expected model, source"),
-        ("model,source\n,data/north\n", "expected model, source"),
-        ("model,source,sorce\nnorth,data/north,x\n", "expected model, source"),
+        ("model\nnorth\n", "expected the columns model, source"),
+        ("model,source,sorce\nnorth,data/north,x\n", "holdout_source, got model, source, sorce"),
+        ("model,source,source\nnorth,a,b\n", "expected the columns"),
         ("model,source\nnorth,a\nNorth,b\n", "more than one would have the endpoint north,"),
         ("model,source\nnorth,a\nnorth-staging,b\n", "endpoint north-staging"),
         ("[{]", "a JSON list"),
-        ("[7]", "expected model, source"),
+        ("model,source\n", "it names none"),
+        ("[]", "it names none"),
+        ("", "expected the columns"),
     ],
 )
 def test_a_table_that_is_not_sound_is_refused_before_anything_is_made(text: str, why: str) -> None:
@@ -112,6 +131,37 @@ class Told:
 
     def xcom_push(self, key: str, value: object) -> None:
         self.said[key] = value
+
+
+class Summing(Told):
+    """A summary of no journeys, over a table with rows that were left out."""
+
+    dag_id, run_id = "many", "r1"
+
+    def __init__(self, refused: list[RefusedRow]) -> None:
+        super().__init__()
+        self._refused = refused
+
+    def get_task_breadcrumbs(self, dag_id: str, run_id: str) -> list[Any]:
+        return []
+
+    def xcom_pull(self, *, task_ids: str, key: str, map_indexes: int | None) -> object:
+        return self._refused if (task_ids, key) == ("table", REFUSED) else None
+
+
+def test_where_every_row_was_refused_the_summary_says_so_and_fails() -> None:
+    ti = Summing([RefusedRow(model="south", why="row 1 of the table: no source")])
+    context: Any = {"ti": ti}
+
+    with set_current_context(context), pytest.raises(ModelsFailed, match=r"1 of 1 .* south: row 1"):
+        summarise([])
+
+    [said] = cast("list[Became]", ti.said["return_value"])
+    assert said == {
+        "model": "south",
+        "outcome": "failed",
+        "why": "row 1 of the table: no source",
+    }
 
 
 @pytest.mark.parametrize(
