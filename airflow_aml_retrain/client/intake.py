@@ -46,11 +46,17 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What one *consumer* takes of the *arrivals* in *store*."""
+    """
+    What one *consumer* takes of the *arrivals* in *store*.
+
+    *suffix* and *marker* say of what lies there what is data, and whole: see `Watch`.
+    """
 
     store: BlobStore
     arrivals: Arrivals
     consumer: str
+    suffix: str
+    marker: str | None
 
     @property
     def consumption(self) -> Consumption:
@@ -103,6 +109,6 @@ class Intake:
     def _with_what_lies_there(self, known: Delivered) -> Delivered:
         container, _, prefix = self.arrivals.source.partition("/")
         here = [version_of(entry) for entry in self.store.list(container, prefix)]
-        data = complete(here, prefix, ".csv", None)
+        data = complete(here, prefix, self.suffix, self.marker)
         errand = self.arrivals.deliver(known, lambda known: known.lacks(data), here)
         return running(self.store, errand)

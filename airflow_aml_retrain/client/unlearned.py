@@ -17,7 +17,6 @@ from airflow_aml_retrain.client.watching import complete
 from airflow_aml_retrain.errors import BadInput
 from airflow_aml_retrain.wire.arrivals import BlobVersion
 
-_SUFFIX: Final = ".csv"
 _AT_ONCE: Final = 20
 """Blobs that are counted before the counts are kept."""
 
@@ -39,14 +38,16 @@ class Unlearned:
         return f"{self.blobs} new blobs{rows} under {self.source}"
 
 
-def unlearned(arrivals: Arrivals, consumer: str, *, counts_rows: bool) -> Errand[Unlearned]:
-    """What lies there beyond what *consumer* has learned from."""
+def unlearned(
+    arrivals: Arrivals, consumer: str, *, counts_rows: bool, suffix: str, marker: str | None
+) -> Errand[Unlearned]:
+    """What lies there, whole as `Watch` has it, beyond what *consumer* has learned from."""
     shares = yield from _read(document_of(arrivals.folder, consumer))
     learned = consumed_by(shares)
     delivered = yield from arrivals.delivered(most=learned)
     found = yield from look(arrivals.source)
     prefix = arrivals.source.partition("/")[2]
-    new = delivered.lacks(complete(found, prefix, _SUFFIX, None))
+    new = delivered.lacks(complete(found, prefix, suffix, marker))
     rows = (yield from _rows(arrivals, new)) if counts_rows else None
     return Unlearned(source=arrivals.source, learned=learned, blobs=len(new), rows=rows)
 

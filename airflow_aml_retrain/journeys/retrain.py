@@ -65,6 +65,8 @@ def retrain_and_promote(
     holdout_source: str | None = None,
     arrivals: bool = False,
     take_stock: bool = False,
+    marker: str | None = None,
+    suffix: str = ".csv",
     training_input: str = "input1",
     parameters: Mapping[str, str] | None = None,
     dry_run: bool | str = False,
@@ -95,7 +97,8 @@ def retrain_and_promote(
     (default: when the run was due); *holdout_fraction*, *holdout_key* or *holdout_source* set the
     hold-out apart, and *label* must have a value in every row: see `PrepareDataOperator`. With
     *arrivals* they are those that a `NewDataTrigger` has delivered, which keeps them in
-    "*storage*/arrivals"; *take_stock* delivers here what none has.
+    "*storage*/arrivals"; *take_stock* delivers here what none has, of folders that
+    hold *marker* if it is given, where names end in *suffix*.
     *training_service* trains, *service* scores. Of a classic web service *endpoint* is what users
     call, *staging_endpoint* serves nobody, and the model is promoted by PATCH. A new web service
     has one endpoint: its twin, which serves nobody, is *staging_service*, and the model is
@@ -135,6 +138,8 @@ def retrain_and_promote(
             holdout_source=holdout_source,
             arrivals=f"{place}/arrivals" if arrivals else None,
             take_stock=take_stock,
+            marker=marker,
+            suffix=suffix,
             wasb_conn_id=wasb_conn_id,
         )
         submit = SubmitBatchRetrainOperator(

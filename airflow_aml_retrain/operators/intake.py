@@ -25,12 +25,18 @@ _WOKEN = "asset_triggered"
 
 
 def intake_of(
-    context: "Context", store: "BlobStore", *, arrivals: str, source: str, consumer: str | None
+    context: "Context",
+    store: "BlobStore",
+    *,
+    arrivals: Arrivals,
+    consumer: str | None,
+    suffix: str,
+    marker: str | None,
 ) -> Intake:
-    """What the consumer (default: this task's group of this DAG) takes of *source*."""
+    """What the consumer (default: this task's group of this DAG) takes of *arrivals*."""
     task = context["ti"]
     usual = consumer_of(task.dag_id, task.task_id, task.map_index)
-    return Intake(store, Arrivals(arrivals, source), consumer or usual)
+    return Intake(store, arrivals, consumer or usual, suffix, marker)
 
 
 def share_of(

@@ -70,6 +70,9 @@ class PrepareDataOperator(BaseOperator):
         *data_cutoff* chooses among batches: those written down before. (templated)
     :param take_stock: Whether what lies under *source* and was delivered by no watcher is delivered
         by this task, as where messages wake the DAG, or a schedule does.
+    :param marker: What *take_stock* asks of a folder, as `NewDataTrigger` does: a blob, such as
+        "_SUCCESS", without which what lies in it does not count. Default: none is needed.
+    :param suffix: How the names of data end that *take_stock* delivers.
     :param consumer: Who learns from it; what one has consumed is new to another. Default: the task
         group in its DAG. (templated)
     :param wasb_conn_id: The storage connection. (templated)
@@ -103,6 +106,8 @@ class PrepareDataOperator(BaseOperator):
         label_column: str | None = None,
         arrivals: str | None = None,
         take_stock: bool = False,
+        marker: str | None = None,
+        suffix: str = ".csv",
         consumer: str | None = None,
         wasb_conn_id: str = "wasb_default",
         **kwargs: Any,
@@ -121,6 +126,8 @@ class PrepareDataOperator(BaseOperator):
         self.label_column = label_column
         self.arrivals = arrivals
         self.take_stock = take_stock
+        self.marker = marker
+        self.suffix = suffix
         self.consumer = consumer
         self.wasb_conn_id = wasb_conn_id
 
@@ -137,11 +144,18 @@ class PrepareDataOperator(BaseOperator):
 
     def _arrived(self, context: "Context", store: "BlobStore", arrivals: str) -> PreparedData:
         """The same of what has been delivered."""
+        from airflow_aml_retrain.client.arrivals import Arrivals
         from airflow_aml_retrain.client.prepare import prepare
         from airflow_aml_retrain.operators.intake import intake_of, share_of
 
-        consumer = given(self.consumer)
-        intake = intake_of(context, store, arrivals=arrivals, source=self.source, consumer=consumer)
+        intake = intake_of(
+            context,
+            store,
+            arrivals=Arrivals(arrivals, self.source),
+            consumer=given(self.consumer),
+            suffix=self.suffix,
+            marker=self.marker,
+        )
         until = self._cutoff(context) if given(self.data_cutoff) else None
         share = share_of(context, intake, until=until, takes_stock=self.take_stock)
         delivery = intake.delivery(share, self.date_pattern)

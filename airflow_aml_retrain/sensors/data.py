@@ -24,7 +24,10 @@ class NewDataSensor(BaseOperator):
 
     :param source: Where blobs land, "container/prefix". (templated)
     :param arrivals: Where is kept what was delivered, "container/prefix". (templated)
-    :param minimum_blobs: How many new CSV blobs are enough.
+    :param marker: As for `NewDataTrigger`: a blob, such as "_SUCCESS", without which what lies in
+        a folder does not count. Default: none is needed.
+    :param suffix: How the names of data end.
+    :param minimum_blobs: How many new blobs are enough.
     :param minimum_rows: How many rows in them are enough; 0 counts none.
     :param consumer: As for `PrepareDataOperator`; default: this DAG, or this task's group of it.
         (templated)
@@ -42,6 +45,8 @@ class NewDataSensor(BaseOperator):
         *,
         source: str,
         arrivals: str = "aml-retrain/arrivals",
+        marker: str | None = None,
+        suffix: str = ".csv",
         minimum_blobs: int = 1,
         minimum_rows: int = 0,
         consumer: str | None = None,
@@ -54,6 +59,8 @@ class NewDataSensor(BaseOperator):
         super().__init__(**kwargs)
         self.source = source
         self.arrivals = arrivals
+        self.marker = marker
+        self.suffix = suffix
         self.minimum_blobs = minimum_blobs
         self.minimum_rows = minimum_rows
         self.consumer = consumer
@@ -72,7 +79,13 @@ class NewDataSensor(BaseOperator):
         task = context["ti"]
         consumer = self.consumer or consumer_of(task.dag_id, task.task_id, task.map_index)
         arrivals = Arrivals(self.arrivals, self.source)
-        errand = unlearned(arrivals, consumer, counts_rows=self.minimum_rows > 0)
+        errand = unlearned(
+            arrivals,
+            consumer,
+            counts_rows=self.minimum_rows > 0,
+            suffix=self.suffix,
+            marker=self.marker,
+        )
         found = run(blob_store(self.wasb_conn_id), errand)
         self.log.info("%s", found)
         if not found.is_enough(self.minimum_blobs, self.minimum_rows):
@@ -96,6 +109,8 @@ class NewDataSensor(BaseOperator):
             trigger=EnoughDataTrigger(
                 self.source,
                 arrivals=self.arrivals,
+                marker=self.marker,
+                suffix=self.suffix,
                 consumer=consumer,
                 minimum_blobs=self.minimum_blobs,
                 minimum_rows=self.minimum_rows,

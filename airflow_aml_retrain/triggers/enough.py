@@ -27,6 +27,8 @@ class EnoughDataTrigger(BaseTrigger):
     :param source: Where blobs land, "container/prefix".
     :param arrivals: Where is kept what was delivered, "container/prefix".
     :param consumer: Who learns from it.
+    :param marker: A blob, such as "_SUCCESS", without which what lies in a folder does not count.
+    :param suffix: How the names of data end.
     :param minimum_blobs: How many new blobs are enough.
     :param minimum_rows: How many rows in them are enough; 0 counts none.
     :param poll_interval: Seconds between two looks.
@@ -45,11 +47,15 @@ class EnoughDataTrigger(BaseTrigger):
         poll_interval: float,
         deadline: float,
         wasb_conn_id: str,
+        marker: str | None = None,
+        suffix: str = ".csv",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Airflow's own
         self.source = source
         self.arrivals = arrivals
         self.consumer = consumer
+        self.marker = marker
+        self.suffix = suffix
         self.minimum_blobs = minimum_blobs
         self.minimum_rows = minimum_rows
         self.poll_interval = poll_interval
@@ -62,6 +68,8 @@ class EnoughDataTrigger(BaseTrigger):
             "source": self.source,
             "arrivals": self.arrivals,
             "consumer": self.consumer,
+            "marker": self.marker,
+            "suffix": self.suffix,
             "minimum_blobs": self.minimum_blobs,
             "minimum_rows": self.minimum_rows,
             "poll_interval": self.poll_interval,
@@ -95,7 +103,13 @@ class EnoughDataTrigger(BaseTrigger):
         from airflow_aml_retrain.client.unlearned import unlearned
 
         arrivals = Arrivals(self.arrivals, self.source)
-        errand = unlearned(arrivals, self.consumer, counts_rows=self.minimum_rows > 0)
+        errand = unlearned(
+            arrivals,
+            self.consumer,
+            counts_rows=self.minimum_rows > 0,
+            suffix=self.suffix,
+            marker=self.marker,
+        )
         return await arun(blobs, errand)
 
     async def _paused(self) -> bool:

@@ -8,6 +8,7 @@ from airflow.sdk import DAG, TaskGroup, task_group
 
 from airflow_aml_retrain.errors import NotConfigured
 from airflow_aml_retrain.journeys.retrain import retrain_and_promote
+from airflow_aml_retrain.operators.prepare import PrepareDataOperator
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 WHAT: Final[dict[str, Any]] = {
@@ -38,6 +39,13 @@ def journey(**changes: Any) -> DAG:
 def test_what_users_call_is_neither_staging_nor_anchor(changes: dict[str, str]) -> None:
     with pytest.raises(NotConfigured, match="the latter two must serve nobody"):
         journey(**changes)
+
+
+def test_what_makes_a_folder_whole_is_asked_of_who_takes_stock() -> None:
+    prepare = journey(take_stock=True, marker="_SUCCESS", suffix=".txt").get_task("prepare")
+
+    assert isinstance(prepare, PrepareDataOperator)
+    assert (prepare.marker, prepare.suffix) == ("_SUCCESS", ".txt")
 
 
 @pytest.mark.parametrize("changes", [{"anchor_endpoint": None}, {"staging_service": "twin"}])

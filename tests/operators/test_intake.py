@@ -257,6 +257,21 @@ def test_where_no_watcher_is_the_run_takes_stock_itself(field: Field) -> None:
     assert field.ids(made) == list(range(50))
 
 
+def test_half_a_folder_is_no_batch_of_a_run_that_takes_stock(field: Field) -> None:
+    field.land("half/1-final", range(50))
+    field.land("whole/1-final", range(50, 100))
+    field.land("whole/1-draft", range(100, 150))
+    field.store.write(field.container, "landing/whole/_SUCCESS", b"")
+    whole = {"take_stock": True, "marker": "_SUCCESS", "suffix": "-final.csv"}
+
+    made = field.prepare("r1", 0, **whole)
+    field.store.write(field.container, "landing/half/_SUCCESS", b"")
+    after = field.prepare("r2", 0, **whole)
+
+    assert field.ids(made) == list(range(50, 100))
+    assert (field.ids(after), after["batches"]) == (list(range(100)), [2, 2])
+
+
 def test_a_data_cut_off_chooses_among_batches(field: Field) -> None:
     field.arrive("one", range(50))
 

@@ -117,6 +117,23 @@ async def test_what_has_been_learned_is_not_new(
     assert (told["found"]["learned"], told["found"]["blobs"]) == (1, 1)
 
 
+async def test_half_a_folder_is_not_enough_neither_at_the_first_look_nor_later(
+    store: BlobStore, container: str, tap: WireTap
+) -> None:
+    land(store, container, "day/1-final", 30)
+    land(store, container, "day/1-draft", 40)
+    waiting = sensor(container, marker="_SUCCESS", suffix="-final.csv", minimum_rows=1)
+
+    half = deferred(waiting, deadline=time.time() + 0.2)
+    whole = deferred(waiting)
+    late = await fired(half)
+    store.write(container, "landing/day/_SUCCESS", b"")
+
+    assert late["state"] == "timeout"
+    assert (await fired(whole))["found"]["rows"] == 30
+    assert waiting.execute(context())["rows"] == 30
+
+
 async def test_a_wait_goes_on_until_there_are_rows_enough_through_an_outage(
     store: BlobStore, container: str, tap: WireTap
 ) -> None:

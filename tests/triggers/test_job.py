@@ -260,6 +260,8 @@ EXAMPLES: dict[type[BaseTrigger], BaseTrigger] = {
         poll_interval=60.0,
         deadline=1.5,
         wasb_conn_id="wasb_default",
+        marker="_SUCCESS",
+        suffix=".txt",
     ),
 }
 
