@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from airflow_aml_retrain.client.errands import Errand, fetch, look, make
+from airflow_aml_retrain.errors import ServiceUnavailable
 from airflow_aml_retrain.wire.arrivals import (
     FULL,
     BlobVersion,
@@ -74,12 +75,18 @@ class Arrivals:
         """
         Deliver what *choose* says of what was delivered before, out of *present*.
 
-        It is asked again whenever somebody else has delivered meanwhile.
+        It is asked again whenever somebody else has delivered meanwhile. Raises
+        `ServiceUnavailable` where a manifest can neither be made nor read.
         """
         present = list(present)
         while blobs := choose(known):
             manifest = known.next(self.source, blobs, present)
-            yield from make(self.manifest(manifest.number), manifest.to_json())
+            is_made = yield from make(self.manifest(manifest.number), manifest.to_json())
             # Ours or another's, it is read back: when it was written only storage can say.
             known = yield from self.delivered(known)
+            if not is_made and known.number < manifest.number:
+                # Storage also says "conflict" of a container that is being deleted.
+                place = self.manifest(manifest.number)
+                msg = f"storage makes no {place}, as if it were there, and shows none"
+                raise ServiceUnavailable(msg)
         return known

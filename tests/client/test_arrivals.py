@@ -8,7 +8,7 @@ import pytest
 from airflow_aml_retrain.client.arrivals import Arrivals
 from airflow_aml_retrain.client.errands import Errand, Fetch, Look, Make, Step
 from airflow_aml_retrain.client.watching import complete
-from airflow_aml_retrain.errors import BadInput
+from airflow_aml_retrain.errors import BadInput, ServiceUnavailable
 from airflow_aml_retrain.wire.arrivals import FULL, BlobVersion, Delivered, manifest_from
 from airflow_aml_retrain.wire.settling import Settling
 
@@ -69,6 +69,31 @@ def test_of_two_who_deliver_at_once_one_has_and_the_other_reads_what() -> None:
     assert set(second.versions) == {"a", "b", "c"}
     batches = [manifest_from(data).blobs for data in shelf.blobs.values()]
     assert [[each.name for each in batch] for batch in batches] == [["a", "b"], ["c"]]
+
+
+@dataclass
+class Vanishing(Shelf):
+    """Storage of a container that is being deleted: all is in conflict, and nothing is there."""
+
+    refused: int = 0
+
+    def answer(self, step: Step) -> object:
+        if not isinstance(step, Make):
+            return super().answer(step)
+        self.refused += 1
+        assert self.refused < 10, "it is tried again and again, without a pause"
+        return False
+
+
+def test_a_manifest_that_can_neither_be_made_nor_read_is_an_outage_not_another_try() -> None:
+    shelf = Vanishing()
+
+    with pytest.raises(
+        ServiceUnavailable, match=r"makes no .*/00000001\.json, as if it were there"
+    ):
+        deliver(shelf, Delivered(), blob("a"))
+
+    assert shelf.refused == 1
 
 
 def test_a_new_version_of_a_blob_takes_the_place_of_the_old_one() -> None:
