@@ -2,13 +2,15 @@
 Which batches a consumer has learned from: its runs, and what each of them was given.
 
 Law: what a run is given is bound to it before it reads anything, so that its retries are given the
-same, and two runs are never given the same batch as new. It counts as consumed only when the run
-has made its data of it; what a run had that ended before that is new to the next.
+same, and two runs are never given the same batch as new while both may learn from it. It counts
+as consumed when the run has made its data of it. What a run had that failed, or that ended
+before that, is new to the next; where it is cleared after all, it is given the same again.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
+from enum import Enum
 from typing import Final
 from urllib.parse import quote
 
@@ -23,13 +25,21 @@ _KEPT: Final = 1000
 """Runs that are remembered; one that is cleared after so many others is given all there is."""
 
 
+class Ended(Enum):
+    """How a run ended."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    DELETED = "deleted"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
     """
     What *run* learns from: all batches up to *last*, of which those from *first* on are new to it.
 
     *cutoff* is when the last of them was written down (ISO 8601), *is_consumed* whether the run's
-    data has been made. None is new where *first* is above *last*.
+    data has been made. None is new where *first* is above *last*. *dag* is whose run it is.
     """
 
     run: str
@@ -37,6 +47,10 @@ class Share:
     last: int
     cutoff: str
     is_consumed: bool = False
+    dag: str = ""
+
+    def is_of(self, dag: str, run: str) -> bool:
+        return self.run == run and self.dag in {dag, ""}
 
     @property
     def is_new(self) -> bool:
@@ -56,32 +70,41 @@ class Consumption:
         return document_of(self.folder, self.consumer)
 
     def consumed(self) -> int:
-        """The last batch that the consumer has learned from; 0 for none."""
-        return rewrite(self.store, self.document, lambda data: (consumed_by(data), None))
+        """The last batch that a run of the consumer has made its data of; 0 for none."""
+
+        def read(data: bytes | None) -> tuple[int, None]:
+            made = (share.last for share in shares_in(data) if share.is_consumed)
+            return max(made, default=0), None
+
+        return rewrite(self.store, self.document, read)
 
     def share(
         self,
+        dag: str,
         run: str,
         delivered: Delivered,
-        is_over: Callable[[str], bool],
+        ended: Callable[[Share], Ended | None],
         *,
         even_if_old: bool = True,
     ) -> Share:
         """
-        The share of *run*: what it was given before, else all of *delivered*.
+        The share of a *run* of *dag*: what it was given before, else all of *delivered*.
 
-        New to it is what was neither consumed by another run nor given to one of which *is_over*
-        does not say that it has ended. Unless *even_if_old*, it is bound only to what is new.
+        New to it is what lies beyond `learned`. Unless *even_if_old*, it is bound only to that.
         """
 
         def given(data: bytes | None) -> tuple[Share, bytes | None]:
-            shares = _read(data)
-            known = next((share for share in shares if share.run == run), None)
+            shares = shares_in(data)
+            known = next((share for share in shares if share.is_of(dag, run)), None)
             if known is not None:
                 return known, None
-            taken = (each.last for each in shares if each.is_consumed or not is_over(each.run))
-            first = max(taken, default=0) + 1
-            share = Share(run=run, first=first, last=delivered.number, cutoff=delivered.at)
+            share = Share(
+                dag=dag,
+                run=run,
+                first=learned(shares, ended) + 1,
+                last=delivered.number,
+                cutoff=delivered.at,
+            )
             is_bound = share.is_new or even_if_old
             return share, _written([*shares, share]) if is_bound else None
 
@@ -91,11 +114,12 @@ class Consumption:
         """The data of *share* has been made."""
 
         def marked(data: bytes | None) -> tuple[None, bytes | None]:
-            shares = _read(data)
+            shares = shares_in(data)
             done = replace(share, is_consumed=True)
             if done in shares:
                 return None, None
-            return None, _written([*(each for each in shares if each.run != share.run), done])
+            others = (each for each in shares if not each.is_of(share.dag, share.run))
+            return None, _written([*others, done])
 
         rewrite(self.store, self.document, marked)
 
@@ -112,12 +136,23 @@ def document_of(folder: str, consumer: str) -> str:
     return f"{folder}/consumed/{quote(consumer, safe='/-._~')}.json"
 
 
-def consumed_by(data: bytes | None) -> int:
-    """The last batch that was consumed, by a document of shares."""
-    return max((share.last for share in _read(data) if share.is_consumed), default=0)
+def learned(shares: Iterable[Share], ended: Callable[[Share], Ended | None]) -> int:
+    """
+    The last batch that is new to no other run; 0 for none.
+
+    It was consumed by a run that has not *ended* in failure, or given to one that goes on.
+    """
+    # The newest first, so that hardly any run is asked about.
+    newest = sorted(shares, key=lambda share: share.last, reverse=True)
+    return next((share.last for share in newest if _is_taken(share, ended(share))), 0)
 
 
-def _read(data: bytes | None) -> list[Share]:
+def _is_taken(share: Share, ended: Ended | None) -> bool:
+    return ended is not Ended.FAILED if share.is_consumed else ended is None
+
+
+def shares_in(data: bytes | None) -> list[Share]:
+    """The shares that a document tells of; none where there is no document."""
     if data is None:
         return []
     try:

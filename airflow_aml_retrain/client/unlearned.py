@@ -6,12 +6,12 @@ ledger, so that neither a look, nor a restart, nor another worker reads it again
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from airflow_aml_retrain.client.arrivals import Arrivals
-from airflow_aml_retrain.client.consumption import consumed_by, document_of
+from airflow_aml_retrain.client.consumption import Ended, Share, document_of, learned, shares_in
 from airflow_aml_retrain.client.errands import Errand, count, fetch, look, put
 from airflow_aml_retrain.client.watching import complete
 from airflow_aml_retrain.errors import BadInput
@@ -39,17 +39,23 @@ class Unlearned:
 
 
 def unlearned(
-    arrivals: Arrivals, consumer: str, *, counts_rows: bool, suffix: str, marker: str | None
+    arrivals: Arrivals,
+    consumer: str,
+    *,
+    ended: Callable[[Share], Ended | None],
+    counts_rows: bool,
+    suffix: str,
+    marker: str | None,
 ) -> Errand[Unlearned]:
-    """What lies there, whole as `Watch` has it, beyond what *consumer* has learned from."""
-    shares = yield from _read(document_of(arrivals.folder, consumer))
-    learned = consumed_by(shares)
-    delivered = yield from arrivals.delivered(most=learned)
+    """What lies there, whole as `Watch` has it, beyond what *consumer* has `learned`."""
+    shares = shares_in((yield from _read(document_of(arrivals.folder, consumer))))
+    last = learned(shares, ended)
+    delivered = yield from arrivals.delivered(most=last)
     found = yield from look(arrivals.source)
     prefix = arrivals.source.partition("/")[2]
     new = delivered.lacks(complete(found, prefix, suffix, marker))
     rows = (yield from _rows(arrivals, new)) if counts_rows else None
-    return Unlearned(source=arrivals.source, learned=learned, blobs=len(new), rows=rows)
+    return Unlearned(source=arrivals.source, learned=last, blobs=len(new), rows=rows)
 
 
 def _rows(arrivals: Arrivals, blobs: Sequence[BlobVersion]) -> Errand[int]:

@@ -9,18 +9,18 @@ everything. So an event that is doubled, merged with others or lost (apache/airf
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_aml_retrain.client.arrivals import Arrivals
 from airflow_aml_retrain.client.consumption import Share, consumer_of
 from airflow_aml_retrain.client.intake import Intake
+from airflow_aml_retrain.triggers.ended import ended
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_aml_retrain.client.blobs import BlobStore
 
-_OVER = frozenset({"success", "failed"})
 _WOKEN = "asset_triggered"
 
 
@@ -53,9 +53,10 @@ def share_of(
     )
     is_woken = run.run_type == _WOKEN
     share = intake.consumption.share(
+        task.dag_id,
         task.run_id,
         delivered,
-        lambda run_id: _is_over(task.dag_id, run_id),
+        ended,
         even_if_old=not is_woken,
     )
     if is_woken and not share.is_new:
@@ -73,13 +74,3 @@ def _told(context: "Context", source: str) -> int:
             case {"source": said, "last": int(last)} if said == source:
                 told = max(told, last)
     return told
-
-
-def _is_over(dag_id: str, run_id: str) -> bool:
-    """Whether a run has ended; of one that cannot be asked about we do not say so."""
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-
-    try:
-        return RuntimeTaskInstance.get_dagrun_state(dag_id, run_id) in _OVER
-    except (AirflowRuntimeError, OSError):
-        return False

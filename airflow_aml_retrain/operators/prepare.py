@@ -50,7 +50,8 @@ class PrepareDataOperator(BaseOperator):
 
     With *arrivals* the run learns from everything that has been delivered, up to a batch that is
     bound to it and to its retries; the data cut-off is when that batch was written down. A run that
-    was woken by an event, and finds that another has consumed all of it, is skipped.
+    was woken by an event, and finds that another has consumed all of it, is skipped. What a run had
+    that failed, then or later, is new to the next.
 
     :param source: Where the CSV blobs lie, "container/prefix". (templated)
     :param destination: Where to write, "container/prefix", not under *source*. (templated)

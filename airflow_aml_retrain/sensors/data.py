@@ -19,7 +19,8 @@ class NewDataSensor(BaseOperator):
     Wait until enough has landed that this DAG has not learned from.
 
     For DAGs on a schedule. Looks once and, if that is not enough, waits in the triggerer. What
-    counts as new is what no run has consumed by `PrepareDataOperator` with the same *arrivals*.
+    counts as new is what no run was given by `PrepareDataOperator` with the same *arrivals*; what
+    a run had that failed is new again.
     Returns source, the last batch that was learned, and how many new blobs and rows there are.
 
     :param source: Where blobs land, "container/prefix". (templated)
@@ -75,6 +76,7 @@ class NewDataSensor(BaseOperator):
         from airflow_aml_retrain.client.errands import run
         from airflow_aml_retrain.client.unlearned import unlearned
         from airflow_aml_retrain.hooks.storage import blob_store
+        from airflow_aml_retrain.triggers.ended import ended
 
         task = context["ti"]
         consumer = self.consumer or consumer_of(task.dag_id, task.task_id, task.map_index)
@@ -82,6 +84,7 @@ class NewDataSensor(BaseOperator):
         errand = unlearned(
             arrivals,
             consumer,
+            ended=ended,
             counts_rows=self.minimum_rows > 0,
             suffix=self.suffix,
             marker=self.marker,

@@ -101,11 +101,13 @@ class EnoughDataTrigger(BaseTrigger):
         from airflow_aml_retrain.client.arrivals import Arrivals
         from airflow_aml_retrain.client.errands import arun
         from airflow_aml_retrain.client.unlearned import unlearned
+        from airflow_aml_retrain.triggers.ended import ended
 
         arrivals = Arrivals(self.arrivals, self.source)
         errand = unlearned(
             arrivals,
             self.consumer,
+            ended=ended,
             counts_rows=self.minimum_rows > 0,
             suffix=self.suffix,
             marker=self.marker,

@@ -13,10 +13,8 @@ from typing import Any, cast
 
 import pytest
 from airflow.sdk import Context
-from airflow.sdk.api.datamodels._generated import DagRunState, DagRunType
+from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.exceptions import AirflowSkipException
-from airflow.sdk.execution_time import task_runner
-from airflow.sdk.execution_time.comms import DagRunStateResult, GetDagRunState
 
 from airflow_aml_retrain.client.arrivals import Arrivals
 from airflow_aml_retrain.client.blobs import BlobStore, split_path
@@ -26,6 +24,7 @@ from airflow_aml_retrain.demo.azurite import Azurite
 from airflow_aml_retrain.errors import BadInput, ServiceUnavailable
 from airflow_aml_retrain.hooks.storage import blob_store
 from airflow_aml_retrain.operators.prepare import PrepareDataOperator, PreparedData
+from tests.runs import DELETED, told_of_runs
 
 DUE = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -74,13 +73,14 @@ class Field:
             "arrivals": f"{self.container}/arrivals",
             "holdout_fraction": 0.3,
         }
+        dag = more.pop("dag", "d")
         operator = PrepareDataOperator(task_id="prepare", **{**usual, **more})
-        return operator.execute(woken(run_id, self.arrivals.source, told))
+        return operator.execute(woken(run_id, self.arrivals.source, told, dag))
 
 
-def woken(run_id: str, source: str, told: tuple[int, ...]) -> Context:
+def woken(run_id: str, source: str, told: tuple[int, ...], dag: str) -> Context:
     """The context of a run that was woken by events, doubled or not, merged or not."""
-    task = SimpleNamespace(dag_id="d", task_id="prepare", run_id=run_id, map_index=-1)
+    task = SimpleNamespace(dag_id=dag, task_id="prepare", run_id=run_id, map_index=-1)
     events = [
         SimpleNamespace(extra={"payload": {"source": source, "first": number, "last": number}})
         for number in told
@@ -107,14 +107,7 @@ def field(azurite: Azurite, container: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture(autouse=True)
 def states(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The states of runs, as Airflow tells a task that asks; all still run."""
-    states: dict[str, str] = {}
-
-    def send(msg: GetDagRunState) -> DagRunStateResult:
-        return DagRunStateResult(state=DagRunState(states.get(msg.run_id, "running")))
-
-    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=send), raising=False)
-    return states
+    return told_of_runs(monkeypatch)
 
 
 def test_a_run_learns_from_everything_up_to_the_batch_that_woke_it(field: Field) -> None:
@@ -194,9 +187,55 @@ def test_what_a_run_had_that_ended_without_learning_is_new_to_the_next(
     field.arrive("one", range(50))
     with pytest.raises(BadInput):
         field.prepare("r1", 1, label_column="nowhere")
-    states["r1"] = "failed"
+    states["d/r1"] = "failed"
 
     assert field.prepare("r2", 1)["batches"] == [1, 1]
+
+
+def test_what_a_run_had_that_failed_after_its_data_was_made_is_new_to_the_next(
+    field: Field, states: dict[str, str]
+) -> None:
+    field.arrive("one", range(50))
+    field.prepare("r1", 1)
+    states["d/r1"] = "failed"
+
+    second = field.prepare("r2", 1)
+    states["d/r2"] = "success"
+
+    assert second["batches"] == [1, 1]
+    with pytest.raises(AirflowSkipException, match="nothing new"):
+        field.prepare("r3", 1)
+
+
+def test_a_run_that_was_deleted_keeps_from_others_only_what_it_has_learned(
+    field: Field, states: dict[str, str]
+) -> None:
+    field.arrive("one", range(50))
+    with pytest.raises(BadInput):
+        field.prepare("r1", 1, label_column="nowhere")
+    states["d/r1"] = DELETED
+
+    second = field.prepare("r2", 1)
+    states["d/r2"] = DELETED
+
+    assert second["batches"] == [1, 1]
+    with pytest.raises(AirflowSkipException, match="nothing new"):
+        field.prepare("r3", 1)
+
+
+def test_runs_of_one_name_in_two_dags_that_learn_as_one_are_two(
+    field: Field, states: dict[str, str]
+) -> None:
+    field.arrive("one", range(50))
+    first = field.prepare("r1", 1, consumer="both")
+    field.arrive("two", range(50, 100))
+    states["e/r1"] = "failed"
+
+    second = field.prepare("r1", 2, consumer="both", dag="e")
+
+    assert (first["batches"], second["batches"]) == ([1, 1], [2, 2])
+    assert field.prepare("r1", 1, consumer="both") == first
+    assert field.prepare("r2", 2, consumer="both")["batches"] == [2, 2]
 
 
 def test_an_older_run_that_comes_later_is_no_newer_candidate(field: Field) -> None:

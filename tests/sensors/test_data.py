@@ -25,6 +25,7 @@ from airflow_aml_retrain.errors import BadInput, DeadlineExceeded
 from airflow_aml_retrain.operators.prepare import PrepareDataOperator
 from airflow_aml_retrain.sensors.data import NewDataSensor
 from airflow_aml_retrain.triggers.enough import EnoughDataTrigger
+from tests.runs import told_of_runs
 from tests.triggers.wire_tap import WireTap, tapped
 
 pytestmark = pytest.mark.timeout(60)
@@ -45,6 +46,11 @@ async def tap(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 @pytest.fixture
 def store(blob_service: Any) -> BlobStore:
     return BlobStore(blob_service)
+
+
+@pytest.fixture(autouse=True)
+def states(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    return told_of_runs(monkeypatch)
 
 
 def land(store: BlobStore, container: str, name: str, rows: int, *, start: int = 0) -> None:
@@ -115,6 +121,20 @@ async def test_what_has_been_learned_is_not_new(
 
     assert (found["learned"], found["blobs"], found["rows"]) == (1, 1, 20)
     assert (told["found"]["learned"], told["found"]["blobs"]) == (1, 1)
+
+
+async def test_what_a_run_prepared_that_failed_after_that_is_still_to_be_learned(
+    store: BlobStore, container: str, tap: WireTap, states: dict[str, str]
+) -> None:
+    land(store, container, "one", 50)
+    prepare(container, "r1")
+    waiting = sensor(container, minimum_rows=50)
+    trigger = deferred(waiting)
+    states["d/r1"] = "failed"
+
+    at_once, later = waiting.execute(context()), await fired(trigger)
+
+    assert (at_once["rows"], later["found"]["rows"]) == (50, 50)
 
 
 async def test_half_a_folder_is_not_enough_neither_at_the_first_look_nor_later(
