@@ -27,7 +27,7 @@ from airflow_aml_retrain.gate.policy import Policy
 from airflow_aml_retrain.gate.records.body import body
 from airflow_aml_retrain.gate.records.record import DecisionRecord
 from airflow_aml_retrain.gate.report.page import render
-from airflow_aml_retrain.gate.rows import ANCHOR, CHALLENGER, CHAMPION, Holdout
+from airflow_aml_retrain.gate.rows import ANCHOR, CHALLENGER, CHAMPION, Rows
 from airflow_aml_retrain.gate.text import lines
 from airflow_aml_retrain.gate.verdict import Verdict
 
@@ -145,10 +145,10 @@ def _decision(given: Namespace, now: datetime) -> Decision:
 def _spend(file: Path, policy: Policy, now: datetime) -> Spend:
     """Spend from the ledger in *file*; every call of the command is a decision of its own."""
 
-    def spend(holdout: Holdout) -> Use:
+    def spend(rows: Rows) -> Use:
         ledger = Ledger.from_json(file.read_bytes()) if file.exists() else Ledger()
         at, alpha = now.isoformat(), policy.decision.alpha
-        use, after = ledger.use(holdout, policy.holdout, alpha, at, at=at)
+        use, after = ledger.use(rows.holdout, policy.holdout, alpha, at, at=at)
         file.write_bytes(after.to_json())
         return use
 

@@ -18,12 +18,12 @@ from airflow_aml_retrain.gate.judging.judgement import Judgement, judged, requir
 from airflow_aml_retrain.gate.judging.preconditions import preconditions
 from airflow_aml_retrain.gate.judging.results import Precondition
 from airflow_aml_retrain.gate.policy import Policy
-from airflow_aml_retrain.gate.rows import CHAMPION, Holdout, Rows
+from airflow_aml_retrain.gate.rows import CHAMPION, Rows
 from airflow_aml_retrain.gate.scores.measured import Scores, measured
 from airflow_aml_retrain.gate.verdict import Verdict
 
-Spend = Callable[[Holdout], Use]
-"""Takes one use of a hold-out; `GateError` if it has none left."""
+Spend = Callable[[Rows], Use]
+"""Takes one use of the hold-out of these rows; `GateError` if it has none left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ def decided(
         _require(met)
         require_champion(policy, is_there=CHAMPION in rows.scores)
         require_judgeable(rows, policy, facts)
-        use = spend(rows.holdout) if spend else Use.fresh(policy.decision.alpha)
+        use = spend(rows) if spend else Use.fresh(policy.decision.alpha)
         decision = replace(decision, use=use)
         judgement = judged(rows, scores, policy, use, facts)
     except GateError as exc:

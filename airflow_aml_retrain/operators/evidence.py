@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_aml_retrain.gate.facts import Facts
     from airflow_aml_retrain.gate.holdout.ledger import Use
     from airflow_aml_retrain.gate.policy import Policy
-    from airflow_aml_retrain.gate.rows import Holdout
+    from airflow_aml_retrain.gate.rows import Rows
     from airflow_aml_retrain.operators.evaluate import EvaluateModelOperator
     from airflow_aml_retrain.wire.champion import ChampionRecord, Model
 
@@ -122,17 +122,19 @@ def _spend(
     """
     Spend from the endpoint's ledger.
 
-    Who judges the same two models by the same rules on the same rows again, a retry or another
-    run, learns nothing new and spends nothing.
+    Who judges the same models by the same rules on the same scores of the same rows again, a
+    retry or another run, learns nothing new and spends nothing. Rows that were scored anew and
+    came out otherwise are another look, and another use.
     """
     from airflow_aml_retrain.client.ledger import LedgerStore
 
     ledger = LedgerStore(store, operator.records, champion["endpoint"])
-    what = "\n".join((champion["after"], candidate.sha256 or candidate.location, policy.sha256))
-    key = sha256(what.encode()).hexdigest()
+    judged = (champion["after"], candidate.sha256 or candidate.location, policy.sha256)
 
-    def spend(holdout: "Holdout") -> "Use":
-        return ledger.spend(holdout, policy.holdout, policy.decision.alpha, key)
+    def spend(rows: "Rows") -> "Use":
+        scores = sorted(f"{who} {known}" for who, known in rows.quality.score_sha256.items())
+        key = sha256("\n".join((*judged, *scores)).encode()).hexdigest()
+        return ledger.spend(rows.holdout, policy.holdout, policy.decision.alpha, key)
 
     return spend
 

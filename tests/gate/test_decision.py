@@ -16,7 +16,7 @@ from airflow_aml_retrain.gate.decision import Decision, evaluate
 from airflow_aml_retrain.gate.facts import Facts
 from airflow_aml_retrain.gate.holdout.ledger import Ledger, Use
 from airflow_aml_retrain.gate.records.body import body
-from airflow_aml_retrain.gate.rows import Holdout
+from airflow_aml_retrain.gate.rows import Rows
 from airflow_aml_retrain.gate.verdict import Outcome, Verdict
 from airflow_aml_retrain.gate.verdict import decide as verdict_over
 from tests.gate.holdouts import (
@@ -174,9 +174,9 @@ def test_the_guarantee_is_worth_what_the_ledger_leaves() -> None:
     ledger = Ledger()
     rules = policy(NO_WORSE)
 
-    def spend(holdout: Holdout) -> Use:
+    def spend(rows: Rows) -> Use:
         nonlocal ledger
-        use, ledger = ledger.use(holdout, rules.holdout, 0.05, key=str(len(ledger.entries)))
+        use, ledger = ledger.use(rows.holdout, rules.holdout, 0.05, key=str(len(ledger.entries)))
         return use
 
     first = decide(scored(BAD), scored(GOOD), rules, spend=spend)
@@ -188,7 +188,7 @@ def test_the_guarantee_is_worth_what_the_ledger_leaves() -> None:
 
 
 def test_a_spent_holdout_decides_nothing() -> None:
-    def spend(_: Holdout) -> Use:
+    def spend(_: Rows) -> Use:
         msg = "hold-out exhausted"
         raise GateError(msg)
 
@@ -199,10 +199,10 @@ def test_a_spent_holdout_decides_nothing() -> None:
 
 
 def test_a_failed_precondition_spends_nothing() -> None:
-    spent: list[Holdout] = []
+    spent: list[Rows] = []
 
-    def spend(holdout: Holdout) -> Use:
-        spent.append(holdout)
+    def spend(rows: Rows) -> Use:
+        spent.append(rows)
         return Use.fresh(0.05)
 
     rules = policy(NO_WORSE, preconditions={"min_rows": ROWS + 1})

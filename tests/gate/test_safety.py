@@ -10,7 +10,7 @@ import pytest
 from airflow_aml_retrain.gate.facts import Facts
 from airflow_aml_retrain.gate.holdout.ledger import Use
 from airflow_aml_retrain.gate.records.body import body
-from airflow_aml_retrain.gate.rows import Holdout
+from airflow_aml_retrain.gate.rows import Rows
 from airflow_aml_retrain.gate.verdict import Verdict
 from tests.gate.holdouts import BAD, GOOD, NO_WORSE, ROWS, decide, policy, scored
 
@@ -90,10 +90,10 @@ def test_a_latency_that_is_none_is_invalid(who: str, seconds: float) -> None:
     ],
 )
 def test_what_is_known_beforehand_spends_nothing(rules: dict[str, Any], why: str) -> None:
-    spent: list[Holdout] = []
+    spent: list[Rows] = []
 
-    def spend(holdout: Holdout) -> Use:
-        spent.append(holdout)
+    def spend(rows: Rows) -> Use:
+        spent.append(rows)
         return Use.fresh(0.05)
 
     groups = ["A" if at % 2 else "B" for at in range(ROWS)]

@@ -11,10 +11,12 @@ from airflow_aml_retrain.client.blobs import split_path
 from airflow_aml_retrain.client.chain import Chain
 from airflow_aml_retrain.client.champion import ChampionStore
 from airflow_aml_retrain.demo.airflow import Home
+from airflow_aml_retrain.gate.records.record import DecisionRecord
 from airflow_aml_retrain.operators.evaluate import EvaluateModelOperator
 from airflow_aml_retrain.operators.patch import PatchEndpointOperator
 from airflow_aml_retrain.operators.score import ScoredData
 from airflow_aml_retrain.wire.champion import ChampionRecord, Model
+from tests.gate.holdouts import model
 from tests.operators.desk import Desk
 from tests.world import SCORING, TRAINING, World, answers, census_like
 
@@ -109,6 +111,55 @@ def test_an_anchor_that_is_not_the_one_on_record_is_not_judged_against(
     chain = Chain(desk.world.store, f"{desk.container}/records", desk.backend.uri)
     assert [entry.verdict for entry in chain.read().entries] == ["INVALID"]
     assert desk.says(capsys, "the anchor's endpoint scored with .*/anchor, and .*/approved")
+
+
+def landed(desk: Desk, who: str, scores: list[float]) -> ScoredData:
+    """What *who* scored, every fourth row positive, as its task would hand it on."""
+    lines = (f"{'>50K' if at % 4 == 0 else '<=50K'},{score}\n" for at, score in enumerate(scores))
+    csv = "".join(("income,Scored Probabilities\n", *lines))
+    desk.world.store.write(desk.container, f"{who}.csv", csv.encode())
+    model = f"https://a.blob/{who}.ilearner"
+    return ScoredData(
+        scored=f"{desk.container}/{who}.csv",
+        job="",
+        endpoint=desk.backend.uri,
+        before=model,
+        after=model,
+    )
+
+
+def test_a_second_scoring_is_another_use_of_the_hold_out_and_a_retry_is_not(desk: Desk) -> None:
+    champion, challenger = model(0.1), model(0.6)
+    landed(desk, "challenger", challenger)
+    rows = "".join(f"{at}\n" for at in range(len(champion)))
+    desk.world.store.write(desk.container, "rows.csv", f"at\n{rows}".encode())
+    with DAG(f"scored_anew_{desk.container}", schedule=None, start_date=START) as dag:
+        EvaluateModelOperator(
+            task_id="evaluate",
+            policy={"data": {"label": "income"}, "checks": [{"metric": "auc", "vs": "champion"}]},
+            champion=landed(desk, "champion", champion),
+            challenger=landed(desk, "challenger", challenger),
+            candidate={
+                "model": {
+                    "location": "https://a.blob/challenger.ilearner",
+                    "archive": "",
+                    "sha256": "",
+                }
+            },
+            rows=f"{desk.container}/rows.csv",
+            records=f"{desk.container}/records",
+        )
+
+    numbers = []
+    for at in (0, 0, 1, 2):
+        landed(desk, "champion", [0.5 * champion[0] if at == 1 else champion[0], *champion[1:]])
+        landed(desk, "challenger", [*challenger[:-1], 0.5 if at == 2 else challenger[-1]])
+        assert desk.run(dag) == {"evaluate": "success"}
+        written = desk.world.store.read(*split_path(desk.xcom("evaluate")["decision"]))
+        budget: Any = DecisionRecord.from_json(written).body["holdout_budget"]
+        numbers.append(budget["use_number"])
+
+    assert numbers == [1, 1, 2, 3]
 
 
 @pytest.mark.parametrize(
