@@ -96,6 +96,12 @@ TIME, ID = {"time": "day"}, {"id": "id"}
         ({}, Facts(trained_until={CHAMPION: NOW - 40 * DAY, CHALLENGER: NOW - 30 * DAY}), True),
         ({}, Facts(trained_until={CHAMPION: NOW - 40 * DAY, CHALLENGER: NOW - 29 * DAY}), False),
         ({"holdout_after_training": True}, Facts(), False),
+        (
+            {"holdout_after_training": True},
+            Facts(trained_until={CHAMPION: NOW - 40 * DAY, CHALLENGER: NOW - 30 * DAY}),
+            True,
+        ),
+        ({}, Facts(trained_until={CHAMPION: NOW - 40 * DAY}), True),
     ],
 )
 def test_time_is_kept_to_the_day(asked: Mapping[str, object], facts: Facts, kept: bool) -> None:  # noqa: FBT001
@@ -103,6 +109,30 @@ def test_time_is_kept_to_the_day(asked: Mapping[str, object], facts: Facts, kept
 
     [name] = asked or ["holdout_after_training"]
     assert found(asked, given, facts, TIME)[name].passed is kept
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown"), [(CHAMPION, CHALLENGER), (CHALLENGER, CHAMPION), ("anchor", CHAMPION)]
+)
+def test_rows_are_after_training_only_if_all_cut_offs_are_known(known: str, unknown: str) -> None:
+    given = rows(oldest=NOW - 30 * DAY, newest=NOW - 10 * DAY)
+    facts = Facts(trained_until={known: NOW - 40 * DAY})
+
+    met = found({"holdout_after_training": True}, given, facts, TIME)["holdout_after_training"]
+
+    assert not met.passed
+    assert "not before a time that was not given is required" in met.reason
+    assert f"{unknown} " in met.reason
+
+
+def test_without_a_champion_its_cut_off_is_not_asked_for() -> None:
+    given = rows(oldest=NOW - 30 * DAY, newest=NOW - 10 * DAY)
+    alone = replace(given, scores={CHALLENGER: given.scores[CHALLENGER]})
+    facts = Facts(trained_until={CHALLENGER: NOW - 40 * DAY})
+
+    assert found({"holdout_after_training": True}, alone, facts, TIME)[
+        "holdout_after_training"
+    ].passed
 
 
 def test_where_no_time_is_named_nothing_is_asked_of_it() -> None:

@@ -36,7 +36,7 @@ def preconditions(rows: Rows, policy: Policy, facts: Facts) -> tuple[Preconditio
         *_enough(rows, policy),
         *_clustered(rows, policy),
         *_clean(rows, policy),
-        *timely(rows.quality, policy, facts),
+        *timely(rows, policy, facts),
         *_alike(rows, policy),
         *_unseen(policy, facts),
     )

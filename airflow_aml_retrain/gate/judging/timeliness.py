@@ -12,7 +12,7 @@ from datetime import datetime
 from airflow_aml_retrain.gate.facts import Facts
 from airflow_aml_retrain.gate.judging.results import Precondition
 from airflow_aml_retrain.gate.policy import Policy
-from airflow_aml_retrain.gate.rows import Quality
+from airflow_aml_retrain.gate.rows import CHALLENGER, CHAMPION, Rows
 from airflow_aml_retrain.gate.rules.durations import in_words
 
 
@@ -53,13 +53,13 @@ class _Limit:
         )
 
 
-def timely(met: Quality, policy: Policy, facts: Facts) -> Iterator[Precondition]:
+def timely(rows: Rows, policy: Policy, facts: Facts) -> Iterator[Precondition]:
     """The preconditions of *policy* on time; none of them where it names no time column."""
-    return (limit.precondition() for limit in _limits(met, policy, facts))
+    return (limit.precondition() for limit in _limits(rows, policy, facts))
 
 
-def _limits(met: Quality, policy: Policy, facts: Facts) -> Iterator[_Limit]:
-    asked, now = policy.preconditions, facts.now
+def _limits(rows: Rows, policy: Policy, facts: Facts) -> Iterator[_Limit]:
+    asked, now, met = policy.preconditions, facts.now, rows.quality
     if asked.label_maturity is not None:
         yield _Limit(
             name="label_maturity",
@@ -81,14 +81,24 @@ def _limits(met: Quality, policy: Policy, facts: Facts) -> Iterator[_Limit]:
             said=f"{in_words(asked.max_staleness)} before the decision",
         )
     if _is_after_training_asked(policy, facts):
-        yield _Limit(
-            name="holdout_after_training",
-            which="oldest",
-            word="not before",
-            there=met.oldest,
-            limit=max(facts.trained_until.values(), default=None),
-            otherwise="hold out rows from after both training cut-offs",
-        )
+        yield _after_training(rows, facts, is_required=bool(asked.holdout_after_training))
+
+
+def _after_training(rows: Rows, facts: Facts, *, is_required: bool) -> _Limit:
+    models = [model for model in (CHAMPION, CHALLENGER) if model in rows.scores]
+    unknown = [model for model in models if model not in facts.trained_until]
+    is_known = not (is_required and unknown)
+    return _Limit(
+        name="holdout_after_training",
+        which="oldest",
+        word="not before",
+        there=rows.quality.oldest,
+        limit=max(facts.trained_until.values(), default=None) if is_known else None,
+        otherwise="hold out rows from after both training cut-offs"
+        if is_known
+        else f"up to when the data of {' and '.join(unknown)} reached must be known; give it, or "
+        "leave holdout_after_training out",
+    )
 
 
 def _is_after_training_asked(policy: Policy, facts: Facts) -> bool:
