@@ -51,13 +51,15 @@ class Quality:
     What was met while reading; the preconditions of a policy are about it.
 
     Counts by model: *read* rows, *nulls* (rows dropped for a missing score or label), *clipped*
-    (scores of exactly 0 or 1 on the wrong side, where log loss is cut off). *unmatched* rows are
-    in one file and not in all others; *duplicates* are rows whose id came before.
+    (scores of exactly 0 or 1 on the wrong side, where log loss is cut off). *incomplete* rows were
+    dropped for what is missing in any file. *unmatched* rows are in one file and not in all
+    others; *duplicates* are rows whose id came before.
     """
 
     read: Mapping[str, int]
     nulls: Mapping[str, int] = field(default_factory=dict)
     clipped: Mapping[str, int] = field(default_factory=dict)
+    incomplete: int = 0
     unmatched: int = 0
     duplicates: int = 0
     matched_by: Literal["order", "id"] = "order"

@@ -214,6 +214,27 @@ def test_a_failed_precondition_spends_nothing() -> None:
     assert len(spent) == 1
 
 
+@pytest.mark.parametrize(("allowed", "is_invalid"), [(0.02, False), (0.019, True)])
+@pytest.mark.parametrize("by", [{}, {"id": "key"}])
+def test_rows_that_are_dropped_for_either_file_are_all_counted(
+    by: dict[str, str],
+    allowed: float,
+    *,
+    is_invalid: bool,
+) -> None:
+    """Each file lacks 1 % of the rows, and another 1 %."""
+    old, new = ([*map(str, scores)] for scores in (BAD, GOOD))
+    old[:20], new[100:120] = [""] * 20, [""] * 20
+    rules = policy(NO_WORSE, data=by, preconditions={"max_null_fraction": allowed})
+
+    decision = decide(scored(old, key=range(ROWS)), scored(new, key=range(ROWS)), rules)
+
+    [met] = [each for each in decision.preconditions if each.name == "max_null_fraction"]
+    assert (decision.rows is not None and len(decision.rows)) == ROWS - 40
+    assert (met.observed, met.passed) == ("0.02", not is_invalid)
+    assert (decision.verdict is Verdict.INVALID) is is_invalid
+
+
 LABELS = [">50K" if positive else "<=50K" for positive in TRUTH]
 BROKEN: dict[str, tuple[BinaryIO, str]] = {
     "labels that differ": (scored(GOOD, [not TRUTH[0], *TRUTH[1:]]), "differ in row 1"),

@@ -127,12 +127,10 @@ def _apart(rows: Rows, point: OperatingPoint) -> int:
 
 def _clean(rows: Rows, policy: Policy) -> Iterator[Precondition]:
     asked, met = policy.preconditions, rows.quality
-    read = max(met.read.values())
-    nulls = max(met.nulls.values(), default=0)
     yield _most(
         "max_null_fraction",
         asked.max_null_fraction,
-        nulls / read,
+        _lost(rows),
         "Share of rows without a label or a score",
         f"Fill them in or leave them out of the hold-out{_where(met.example)}.",
     )
@@ -155,6 +153,18 @@ def _clean(rows: Rows, policy: Policy) -> Iterator[Precondition]:
         reason=f"Share of rows that every model scored: {matched:.6g}, at least "
         f"{asked.min_matched_fraction:.6g} is required.{'' if passed else mend}",
     )
+
+
+def _lost(rows: Rows) -> float:
+    """
+    The share of rows dropped for what any file lacks, or of rows that one file lacks it in.
+
+    The files may lack different rows, so that more are dropped than any one of them lacks; and one
+    may lack rows that are matched with no other's.
+    """
+    met = rows.quality
+    dropped = met.incomplete / (len(rows) + met.incomplete)
+    return max(dropped, max(met.nulls.values(), default=0) / max(met.read.values()))
 
 
 def _where(example: str) -> str:

@@ -28,13 +28,15 @@ class Match:
     """
     Where the rows to judge stand in each file, in the order of the first one.
 
-    *positions*, by model, are None where they are all rows of all files in one order. *examples*
-    are the first rows of what was left out, in words.
+    *positions*, by model, are None where they are all rows of all files in one order. *incomplete*
+    rows were left out for a gap in any file. *examples* are the first rows of what was left out, in
+    words.
     """
 
     positions: Mapping[str, Positions] | None
     unmatched: int = 0
     duplicates: int = 0
+    incomplete: int = 0
     examples: tuple[str, ...] = ()
 
     def taken(self, model: str, array: NDArray[Any]) -> NDArray[Any]:
@@ -145,6 +147,7 @@ def _without_gaps(files: Sequence[ScoredRows], match: Match) -> Match:
     return replace(
         match,
         positions={file.model: _of(match, file.model, kept) for file in files},
+        incomplete=len(whole) - len(kept),
         examples=(*match.examples, *lost),
     )
 

@@ -138,6 +138,7 @@ def _quality(
         read={file.model: len(file) for file in files},
         nulls={file.model: len(file.gaps) for file in files},
         clipped=dict(zip(models, clips, strict=True)),
+        incomplete=match.incomplete,
         unmatched=match.unmatched,
         duplicates=match.duplicates,
         matched_by="order" if files[0].marks.ids is None else "id",
