@@ -48,7 +48,8 @@ class Estimate:
     the degrees of freedom behind *se* (at most clusters less one, few where few rows bear it all),
     None for plenty. *method* names how *se* was found. *pairs* is there where an exact test can
     take over when few rows differ; alone, its *gains* are the hits of a share. *certified* bounds
-    what binning may have moved *difference* by.
+    what binning may have moved *difference* by. *ranked* are the negative and the positive rows
+    behind an AUC that is compared with no model's.
     """
 
     metric: str
@@ -64,3 +65,4 @@ class Estimate:
     pairs: Pairs | None = None
     certified: float = 0.0
     skew: float = 0.0
+    ranked: tuple[int, int] | None = None

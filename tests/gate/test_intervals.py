@@ -23,6 +23,7 @@ from airflow_aml_retrain.gate.statistics.intervals import (
     min_detectable,
     rows_needed,
 )
+from airflow_aml_retrain.gate.statistics.least_area import least_area
 from airflow_aml_retrain.gate.statistics.moments import spread_of_sums
 from airflow_aml_retrain.gate.statistics.spread import FEW, Spread
 
@@ -252,3 +253,41 @@ def test_the_smallest_harm_that_would_be_seen_is_seen_that_often() -> None:
     seen = np.mean(drawn + 0.01 * stats.norm.ppf(0.95) < 0)
 
     assert seen == pytest.approx(0.8, abs=0.025)
+
+
+@pytest.mark.parametrize("ranked", [(1970, 30), (30, 1970), (50, 50), (1, 1)])
+@pytest.mark.parametrize("alpha", [0.05, 2e-4])
+def test_an_auc_is_as_far_above_its_least_as_the_error_there_allows(
+    ranked: tuple[int, int], alpha: float
+) -> None:
+    """The error is that of Newcombe's method 5, as he writes it, for rows worth half of one."""
+    for area in (0.2, 0.5, 0.9, 0.97, 0.999, 1.0):
+        least = least_area(area, ranked, 0.5, alpha)
+        m, n = ranked[0] / 2, ranked[1] / 2
+        star = max((m + n) / 2 - 1, 0)
+        inner = 1 + star * (1 - least) / (2 - least) + star * least / (1 + least)
+        error = sqrt(least * (1 - least) * inner / (m * n))
+
+        assert 0 < least < area
+        assert area - least == pytest.approx(stats.norm.isf(alpha) * error, rel=1e-9)
+    assert least_area(0.0, ranked, 0.5, alpha) == 0
+
+
+@pytest.mark.parametrize(("reference", "against"), [(None, Against.NOBODY), (0.5, Against.PRIOR)])
+def test_the_least_auc_bounds_what_is_compared_with_no_model(
+    reference: float | None, against: Against
+) -> None:
+    alone = estimate(
+        metric="auc",
+        against=against,
+        challenger=0.97,
+        reference=reference,
+        difference=0.97 - (reference or 0),
+        se=0.004,
+    )
+    least = least_area(0.97, (1970, 30), 0.25, 0.05) - (reference or 0)
+
+    low, high = interval(replace(alone, ranked=(1970, 30), effective_rows=ROWS / 4), 0.05)
+
+    assert (low, high) == (pytest.approx(least), interval(alone, 0.05)[1])
+    assert low < interval(alone, 0.05)[0]

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_aml_retrain.gate.estimates import Against
 from airflow_aml_retrain.gate.rules.sections import Spending
-from tests.simulations import calibrated, decay, matched, power, reuse, shares, vetoes
+from tests.simulations import calibrated, decay, matched, power, rare, reuse, shares, vetoes
 from tests.simulations.clusters import both_ways
 from tests.simulations.coverage import (
     BINARY,
@@ -98,6 +98,18 @@ def test_a_class_of_few_rows_is_not_taken_to_be_without_doubt() -> None:
         # Without rows that were not seen a loss of macro recall is missed in 11 %.
         spare = room(ALPHA, worlds) if ask[0] in {"accuracy", "log_loss"} else 0.0
         assert max(missed(found[at], unbalanced().truth(*ask))) <= ALPHA + spare, ask
+
+
+def test_an_auc_of_few_positive_rows_is_not_taken_to_be_better_than_it_is() -> None:
+    worlds = 400
+    lows = rare.lows_of(0.99, 30, worlds, (0.05, 2e-4))
+
+    missed = (lows > 0.99).mean(axis=1)
+
+    # A bound of the rows' own spread misses 12 % and 0.7 %.
+    assert missed[0] <= 0.05 + 3 * sqrt(0.05 * 0.95 / worlds)
+    assert missed[1] == 0
+    assert float(np.median(0.99 - lows[0])) < 0.05
 
 
 def test_rows_that_go_together_are_counted_for_less() -> None:

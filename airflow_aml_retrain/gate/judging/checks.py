@@ -84,14 +84,14 @@ def applied(check: Check, scores: Scores, doubt: Doubt) -> CheckResult:
     Where binning could change how it comes out, the exact estimate is taken instead.
     """
     against = check.vs or Against.NOBODY
-    weighed = _weighed(check, scores.estimate(check.metric, against), doubt.alpha)
-    if _is_close(check, weighed, doubt):
-        exact = scores.estimate(check.metric, against, exact=True)
-        weighed = _weighed(check, exact, doubt.alpha)
-        if _is_close(check, weighed, doubt):
+    estimate = scores.estimate(check.metric, against)
+    _require_numbers(check, estimate)
+    if _is_close(check, estimate, doubt):
+        estimate = scores.estimate(check.metric, against, exact=True)
+        if _is_close(check, estimate, doubt):
             msg = f"{check.name}: {TOO_ALIKE}"
             raise GateError(msg)
-    return _result(check, weighed, doubt)
+    return _result(check, _weighed(check, estimate, doubt.alpha), doubt)
 
 
 def left_out(check: Check, why: str) -> CheckResult:
@@ -153,10 +153,11 @@ def _require_numbers(check: Check, estimate: Estimate) -> None:
         raise GateError(msg)
 
 
-def _is_close(check: Check, weighed: Weighed, doubt: Doubt) -> bool:
-    """Whether what binning may have moved the estimate by could change the outcome."""
-    moved = weighed.estimate.certified
-    ends = [_moved(check, weighed, by) for by in (-moved, moved)] if moved else []
+def _is_close(check: Check, estimate: Estimate, doubt: Doubt) -> bool:
+    """Whether what binning may have moved *estimate* by could change the outcome."""
+    off = estimate.certified
+    moved = [_moved(estimate, by) for by in (-off, off)] if off else []
+    ends = [_weighed(check, each, doubt.alpha) for each in moved]
     match check.mode:
         case Mode.PROVE:
             return len({_proved(end) for end in ends}) > 1
@@ -168,17 +169,13 @@ def _is_close(check: Check, weighed: Weighed, doubt: Doubt) -> bool:
             return bool(ends) and not surely and any(end.harm <= doubt.veto_alpha for end in ends)
 
 
-def _moved(check: Check, weighed: Weighed, by: float) -> Weighed:
-    """As it would be, were the loss greater by *by*."""
-    sign = -1.0 if check.subject.direction is Direction.HIGHER else 1.0
-    estimate = replace(weighed.estimate, difference=weighed.estimate.difference + sign * by)
-    return replace(
-        weighed,
-        loss=weighed.loss + by,
-        low=weighed.low + by,
-        high=weighed.high + by,
-        harm=harm_p_value(estimate, check.subject, weighed.allowed),
-    )
+def _moved(estimate: Estimate, by: float) -> Estimate:
+    """As it would be, were the challenger's value greater by *by*."""
+    value, difference = estimate.challenger + by, estimate.difference + by
+    if estimate.ranked is not None:
+        # An AUC alone has bounds of its own, which are known from 0 to 1.
+        value = max(0.0, min(value, 1.0))
+    return replace(estimate, challenger=value, difference=difference)
 
 
 def _proved(weighed: Weighed) -> Outcome:

@@ -143,11 +143,13 @@ class BinaryScores:
         values = [*areas, 0.5] if against is Against.PRIOR else areas
         spread = auc.leverage(counts, mean).spread(moments, auc.reach(counts))
         leverage = auc.leverage(counts, areas[0] - sum(areas[1:]))
+        negative, positive = counts.sum(axis=-1).tolist()
         return _Found(
             replace(
                 self._estimate("auc", against, values, spread),
                 method="DeLong" if rankings[0].is_exact else "DeLong by bins",
                 certified=sum(ranking.certificate for ranking in rankings),
+                ranked=(negative, positive) if len(rankings) == 1 else None,
             ),
             lambda at: leverage.of(self.rows.truth[at], self._placed(rankings, at)),
         )

@@ -3,7 +3,8 @@ From an estimate to what may be said: an interval, a p-value, the rows that woul
 
 Law: each end of an interval is a bound of its own, missed with a probability of at most *alpha*,
 and a p-value is below alpha where that bound is past its limit. Counts are exact where few rows
-differ, and for a share alone; everything else follows from the estimate's spread.
+differ, and for a share alone; everything else follows from the estimate's spread, but that the
+AUC of one model may be as small as `least_area` has it.
 """
 
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from airflow_aml_retrain.gate.statistics.distributions import (
     share_at_least,
     share_at_most,
 )
+from airflow_aml_retrain.gate.statistics.least_area import least_area
 from airflow_aml_retrain.gate.statistics.spread import FEW, Spread, worth
 
 _SURELY: Final = 7.0
@@ -36,6 +38,7 @@ def interval(estimate: Estimate, alpha: float) -> tuple[float, float]:
         low, high = -inf, inf
     elif flips is None:
         low, high = _spread(estimate).bounds(estimate.difference, alpha)
+        low = min(low, _least(estimate, alpha))
     elif estimate.reference is None:
         low, high = clopper_pearson(flips.gains, flips.rows, alpha)
         if estimate.metric == "f1":
@@ -142,6 +145,15 @@ def _flips(estimate: Estimate, alpha: float) -> _Flips | None:
 
 def _spread(estimate: Estimate) -> Spread:
     return Spread(estimate.se, estimate.skew, estimate.degrees)
+
+
+def _least(estimate: Estimate, alpha: float) -> float:
+    """The lower bound of an AUC without a model beside it; infinite for all else."""
+    if estimate.ranked is None:
+        return inf
+    each = min(1.0, estimate.effective_rows / estimate.rows)
+    least = least_area(estimate.challenger, estimate.ranked, each, alpha)
+    return least - (estimate.reference or 0.0)
 
 
 def _f1(share: float) -> float:
