@@ -27,7 +27,7 @@ class Holdout:
     What identifies a hold-out, whatever its files are called.
 
     *sha256* covers the truth (and the ids, where there are ids, in any order). *sketch* holds the
-    smallest row hashes (sorted, at most 256, from ids only), by which two hold-outs are found to
+    smallest row hashes (sorted, at most 8,192, from ids only), by which two hold-outs are found to
     share rows; empty without ids.
     """
 

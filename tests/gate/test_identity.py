@@ -1,5 +1,7 @@
 """A hold-out is known by what it holds, whatever it is called, sorted or written as."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -107,6 +109,33 @@ def test_the_share_of_rows_in_common_is_estimated(one: range, other: range, shar
     assert found == overlap(holdout(other), holdout(one))
     assert found == pytest.approx(shared, abs=0.1)
     assert (found == 0) == (shared == 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "part", "sketch"),
+    [(100_000, 1000, 781), (100_000, 5000, 781), (1_000_000, 2000, 7812), (1_100_000, 2, 8192)],
+)
+def test_a_small_part_of_a_large_hold_out_is_always_seen_to_be_one(
+    rows: int, part: int, sketch: int
+) -> None:
+    whole = holdout(range(rows))
+    old = replace(whole, sketch=whole.sketch[:256])
+
+    assert len(whole.sketch) == sketch
+    for start in range(0, rows - part, rows // 20):
+        cut = holdout(range(start, start + part))
+        assert overlap(whole, cut) == overlap(cut, whole) == 1.0
+        assert overlap(old, cut) == overlap(cut, old) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("rows", "part"), [(100_000, 1000), (100_000, 5000), (1_000_000, 2000), (3000, 1000)]
+)
+def test_a_small_hold_out_of_other_rows_stays_fresh_after_a_large_one(rows: int, part: int) -> None:
+    whole = holdout(range(rows))
+
+    for start in range(rows, rows + 20 * part, part):
+        assert overlap(whole, holdout(range(start, start + part))) == 0.0
 
 
 def test_small_hold_outs_are_compared_row_by_row() -> None:

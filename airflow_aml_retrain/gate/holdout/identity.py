@@ -20,6 +20,9 @@ from airflow_aml_retrain.gate.rows import Holdout
 from airflow_aml_retrain.gate.spelling import in_order
 
 _SKETCH: Final = 256
+_SAMPLED: Final = 128
+"""Of so many rows a sketch keeps one, where that is more: what was taken from many is then seen."""
+_MOST: Final = 1 << 13
 _STEP: Final = 1 << 16
 
 
@@ -38,9 +41,10 @@ def holdout_of(
         content.update(_in_order(task, truth))
         return Holdout(len(truth), content.hexdigest())
     rows, least = np.empty_like(ids), ids[:0]
+    size = min(max(_SKETCH, len(ids) // _SAMPLED), _MOST)
     for part in _parts(len(ids)):
         rows[part] = mixed(ids[part] ^ mixed(_bits(task, truth[part])))
-        least = np.sort(np.concatenate((least, ids[part])))[:_SKETCH]
+        least = np.sort(np.concatenate((least, ids[part])))[:size]
     rows.sort()
     content.update(rows.astype("<u8", copy=False).data)
     return Holdout(len(truth), content.hexdigest(), tuple(least.tolist()))
@@ -52,17 +56,22 @@ def overlap(one: Holdout, other: Holdout) -> float:
 
     Both sketches are complete up to the smaller of their largest hashes, so what they hold up to
     there is a sample of both hold-outs (bottom-k sketches, Cohen and Kaplan 2007). Its error is
-    about 0.03 for hold-outs of one size, and grows as their sizes part. Without ids hold-outs are
-    the same or share nothing that could be seen.
+    about 0.03 for hold-outs of one size, and grows as their sizes part; what lies wholly inside
+    another is always seen to. Of a hold-out so much smaller that none of its rows is in the sample,
+    nothing is known, and it counts as part of the other. Without ids hold-outs are the same or
+    share nothing that could be seen.
     """
     if one.sha256 == other.sha256:
         return 1.0
-    limit = min(_complete_to(one), _complete_to(other))
-    mine, theirs = ({row for row in each.sketch if row <= limit} for each in (one, other))
-    if not mine or not theirs:
+    if not one.sketch or not other.sketch:
         return 0.0
-    sampled = (len(mine) + len(theirs)) / (one.rows + other.rows)
-    return min(1.0, len(mine & theirs) / (sampled * min(one.rows, other.rows)))
+    limit = min(_complete_to(one), _complete_to(other))
+    least = min(one.rows, other.rows)
+    mine, theirs = ({row for row in each.sketch if row <= limit} for each in (one, other))
+    # The sample of the smaller one; of two of one size, both.
+    samples = [len(rows) for each, rows in ((one, mine), (other, theirs)) if each.rows == least]
+    sampled = sum(samples) / len(samples)
+    return len(mine & theirs) / sampled if sampled else 1.0
 
 
 def score_sha256(scores: NDArray[Any]) -> str:
