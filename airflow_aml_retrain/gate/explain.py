@@ -134,12 +134,14 @@ def _consequences(policy: Policy) -> Iterator[str]:
 
 def _proven(policy: Policy) -> str:
     reuse, overlap = policy.holdout.reuse, percent(policy.holdout.max_overlap)
+    known = f"hold-outs that share more than {overlap} of their rows count as one"
+    if policy.data.id is None:
+        known = "without data.id only the very same rows in the same order are known again"
     once = reuse.spending is Spending.ONCE or reuse.max_uses == 1
     uses = "once" if once else f"{reuse.max_uses:,} times, and {_SPENDING[reuse.spending]}"
     return (
         "Proven means that a model which breaks the demand would pass with a chance of at most "
-        f"{percent(policy.decision.alpha)}. One hold-out may decide {uses}; hold-outs that share "
-        f"more than {overlap} of their rows count as one."
+        f"{percent(policy.decision.alpha)}. One hold-out may decide {uses}; {known}."
     )
 
 

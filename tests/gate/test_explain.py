@@ -43,8 +43,8 @@ What follows:
 * None broken, but one not proven yet: INCONCLUSIVE, the champion stays, and it is said how many \
 rows would settle it.
 * Proven means that a model which breaks the demand would pass with a chance of at most 5 %. One \
-hold-out may decide 12 times, and nine tenths of that chance go to the first use; hold-outs that \
-share more than 50 % of their rows count as one.
+hold-out may decide 12 times, and nine tenths of that chance go to the first use; without \
+data.id only the very same rows in the same order are known again.
 * With two labels, a row is called positive (the label that sorts second) from a score of 0.5 on.
 * Without a champion only those rules count that need none, and if none of them proves anything \
 nothing is promoted."""
@@ -115,6 +115,7 @@ WORDS: Final[list[tuple[dict[str, Any], str]]] = [
         {"slices": {"columns": ["a"], "metrics": ["auc"]}},
         "a chance of at most 5 % for all on slices.",
     ),
+    ({"data": {"id": "key"}}, "first use; hold-outs that share more than 50 % of their rows count"),
     ({"operations": {"max_p95_latency_ratio": 1.2}}, "latency is at most 1.2 times the champion's"),
     ({"operations": {"max_model_mb": 500}}, "has at most 500 MB"),
     ({"preconditions": {"min_discordant": 25}}, "answers differ in at least 25 rows"),

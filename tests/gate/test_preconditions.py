@@ -179,6 +179,14 @@ def test_the_stability_index_is_that_of_its_definition() -> None:
     assert stability(old, new) == pytest.approx(expected)
 
 
+def test_that_rows_without_ids_are_hardly_known_again_is_warned_of() -> None:
+    warning = found({}, rows())["holdout_ids"]
+
+    assert (warning.passed, warning.severity) == (False, "warn")
+    assert "the very same rows in the same order; name data.id" in warning.reason
+    assert "holdout_ids" not in found({}, rows(), data=ID)
+
+
 @pytest.mark.parametrize(("clusters", "passed"), [(40, True), (39, False)])
 def test_few_clusters_are_warned_of_and_judged_all_the_same(clusters: int, *, passed: bool) -> None:
     given = replace(rows(), clusters=(np.arange(1000) % clusters).astype(np.int32))

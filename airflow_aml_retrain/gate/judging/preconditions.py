@@ -35,6 +35,7 @@ def preconditions(rows: Rows, policy: Policy, facts: Facts) -> tuple[Preconditio
     return (
         *_enough(rows, policy),
         *_clustered(rows, policy),
+        *_known_again(policy),
         *_clean(rows, policy),
         *timely(rows, policy, facts),
         *_alike(rows, policy),
@@ -100,6 +101,21 @@ def _clustered(rows: Rows, policy: Policy) -> Iterator[Precondition]:
         observed=f"{there:,}",
         passed=there >= _CLUSTERS,
         reason=reason + ("." if there >= _CLUSTERS else few),
+        severity="warn",
+    )
+
+
+def _known_again(policy: Policy) -> Iterator[Precondition]:
+    if policy.data.id is not None:
+        return
+    yield Precondition(
+        name="holdout_ids",
+        required="ids of the rows",
+        observed="none",
+        passed=False,
+        reason="Without ids this hold-out is known again only by the very same rows in the same "
+        "order; name data.id, so that rows that come back in another order or number count as "
+        "used.",
         severity="warn",
     )
 
