@@ -16,7 +16,7 @@ from airflow_aml_retrain.client.claims import Claims
 from airflow_aml_retrain.client.publisher import Publisher
 from airflow_aml_retrain.client.staging import Placed, answered, see_answering
 from airflow_aml_retrain.errors import NotConfigured
-from airflow_aml_retrain.wire.champion import Model
+from airflow_aml_retrain.wire.champion import ChampionRecord, Model
 from airflow_aml_retrain.wire.verbs import Row
 
 
@@ -104,3 +104,27 @@ def locations(store: BlobStore, model: Model) -> set[str]:
     """Where read-back may say that *model* lies: where it came from, or its archive in *store*."""
     archived = model.archive and store.location(*split_path(model.archive))
     return {model.location, archived} - {""}
+
+
+def is_serving(store: BlobStore, record: ChampionRecord, serves: str) -> bool:
+    """
+    Whether production serves the anchor on *record*.
+
+    *serves* is its read-back, a location a line; the record is asked only where that is empty,
+    since somebody else may have changed the endpoint.
+    """
+    if record.anchor is None:
+        return False
+    if serves:
+        return not locations(store, record.anchor).isdisjoint(serves.splitlines())
+    return record.champion is not None and record.champion.location == record.anchor.location
+
+
+def is_foreign(store: BlobStore, record: ChampionRecord, serves: str) -> bool:
+    """Whether production's read-back *serves* names no model that *record* knows to be there."""
+    pending = record.pending and record.pending.candidate
+    known = [model for model in (record.champion, pending) if model]
+    there = set(serves.splitlines())
+    return bool(known and there) and all(
+        locations(store, model).isdisjoint(there) for model in known
+    )

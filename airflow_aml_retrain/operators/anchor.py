@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_aml_retrain.errors import PromotionRefused
 from airflow_aml_retrain.links.task import EndpointLink, show_endpoint
+from airflow_aml_retrain.operators.batch import read_back
 from airflow_aml_retrain.operators.run import doer_of, given
 from airflow_aml_retrain.operators.turn import TakesTurns
 
@@ -170,6 +171,7 @@ class StageAnchorOperator(TakesTurns, BaseOperator):
 
     def _anchor_of(self, champions: "ChampionStore", backend: "Backend") -> "Model":
         """The anchor of production, where it is not what production serves."""
+        from airflow_aml_retrain.client.anchor import is_serving
         from airflow_aml_retrain.hooks.retrain import backend_for
         from airflow_aml_retrain.operators.staging import require_no_champion
 
@@ -179,7 +181,7 @@ class StageAnchorOperator(TakesTurns, BaseOperator):
             given(self.production_endpoint),
             otherwise="production",
         ) as production:
-            uri, name = production.uri, production.name
+            uri, name, serves = production.uri, production.name, read_back(production)
         if uri == backend.uri:
             msg = f"the anchor's endpoint is {name} itself, which users call; name another"
             raise AirflowFailException(msg)
@@ -188,7 +190,7 @@ class StageAnchorOperator(TakesTurns, BaseOperator):
         if not record.anchor:
             msg = f"{name} has no anchor yet: nothing has been promoted into it"
             raise AirflowSkipException(msg)
-        if record.champion and record.champion.location == record.anchor.location:
+        if is_serving(champions.store, record, serves):
             msg = f"the champion of {name} is the anchor itself, so it is compared with already"
             raise AirflowSkipException(msg)
         return record.anchor

@@ -86,16 +86,8 @@ class BatchJob:
             raise
 
     def serving(self) -> str:
-        """The locations of the endpoint's models, one a line; empty where nobody may read it."""
-        try:
-            serving = self.backend.run(self.backend.verbs.serving())
-        except NotUpdatable:
-            return ""
-        except UnexpectedAnswer as exc:
-            if exc.status not in {401, 403}:
-                raise
-            return ""
-        return "\n".join(sorted(model.location for model in serving.models.values()))
+        """What `read_back` says of the endpoint."""
+        return read_back(self.backend)
 
     def cancel(self) -> None:
         """Cancel the job; a retry makes sure of it before it makes another."""
@@ -129,3 +121,16 @@ class BatchJob:
 
         store = blob_store(self.wasb_conn_id)
         return {name: store.reference(*split_path(place)) for name, place in inputs.items()}
+
+
+def read_back(backend: "Backend") -> str:
+    """The locations of the endpoint's models, one a line; empty where nobody may read it."""
+    try:
+        serving = backend.run(backend.verbs.serving())
+    except NotUpdatable:
+        return ""
+    except UnexpectedAnswer as exc:
+        if exc.status not in {401, 403}:
+            raise
+        return ""
+    return "\n".join(sorted(model.location for model in serving.models.values()))

@@ -68,6 +68,8 @@ def _by_scored_rows(
     anchor = _anchor(operator, store, record)
     if anchor is not None:
         scored["anchor"] = anchor
+    else:
+        _require_guarded(store, policy, record, champion["after"])
     candidate = _dated(operator, context, model)
     with ExitStack() as stack:
         sources = {
@@ -77,7 +79,14 @@ def _by_scored_rows(
             sources,
             policy,
             spend=_spend(operator, store, policy, champion, candidate),
-            facts=_facts(operator, store, policy, record, candidate),
+            facts=_facts(
+                operator,
+                store,
+                policy,
+                record,
+                candidate,
+                no_anchor=_no_anchor(store, record, champion["after"]),
+            ),
         )
     old, new = _probes(operator, store, scored, decision)
     known = {"endpoint": champion["endpoint"], "location": champion["after"], "probes": old}
@@ -145,6 +154,8 @@ def _facts(
     policy: "Policy",
     record: "ChampionRecord",
     candidate: "Model",
+    *,
+    no_anchor: str,
 ) -> "Facts":
     from airflow_aml_retrain.gate.facts import Facts
 
@@ -158,7 +169,7 @@ def _facts(
         trained_until={who: _moment(said) for who, said in cutoffs.items() if said},
         p95_latency={who: _seconds(who, said) for who, said in latency.items()},
         model_bytes=_sizes(store, policy, candidate),
-        no_anchor=_no_anchor(record),
+        no_anchor=no_anchor,
     )
 
 
@@ -178,10 +189,12 @@ def _sizes(store: "BlobStore", policy: "Policy", candidate: "Model") -> dict[str
     return {"challenger": store.size(candidate.archive)} if limited else {}
 
 
-def _no_anchor(record: "ChampionRecord") -> str:
+def _no_anchor(store: "BlobStore", record: "ChampionRecord", serves: str) -> str:
+    from airflow_aml_retrain.client.anchor import is_serving
+
     if record.anchor is None:
         return "nothing was promoted yet, so the champion is the anchor itself"
-    if record.champion and record.anchor.location == record.champion.location:
+    if is_serving(store, record, serves):
         return "the champion is the anchor itself"
     return "no endpoint of its own is kept for the anchor"
 
@@ -204,6 +217,33 @@ def _anchor(
         )
         raise GateError(msg)
     return anchor
+
+
+def _require_guarded(
+    store: "BlobStore", policy: "Policy", record: "ChampionRecord", serves: str
+) -> None:
+    """
+    `GateError` if a foreign model serves and nothing else is compared with.
+
+    Whoever put a worse model there would else lower what the challenger has to reach.
+    """
+    from airflow_aml_retrain.client.anchor import is_foreign, is_serving
+    from airflow_aml_retrain.gate.estimates import Against
+    from airflow_aml_retrain.gate.rules.check import Severity
+
+    if record.anchor is None or is_serving(store, record, serves):
+        return
+    is_asked = any(
+        check.vs is Against.ANCHOR and check.severity is Severity.FAIL
+        for check in policy.all_checks()
+    )
+    if is_asked and is_foreign(store, record, serves):
+        msg = (
+            f"production serves {serves}, which was not promoted here, and nothing was scored by "
+            f"the anchor {record.anchor.location}; keep an endpoint for the anchor and run it "
+            "again, or ask for no comparison with it (decision.anchor: off)"
+        )
+        raise GateError(msg)
 
 
 def _by_evaluation(

@@ -12,6 +12,7 @@ from airflow_aml_retrain.client.blobs import split_path
 from airflow_aml_retrain.client.champion import ChampionStore
 from airflow_aml_retrain.demo.airflow import Home
 from airflow_aml_retrain.operators.anchor import StageAnchorOperator
+from airflow_aml_retrain.operators.batch import read_back
 from airflow_aml_retrain.wire.champion import ChampionRecord, Model
 from tests.operators.desk import Desk
 from tests.operators.journey import ROWS
@@ -42,9 +43,9 @@ def approved(desk: Desk) -> Model:
     return foundry.candidate("good", census_like(300), desk.container)
 
 
-def remember(desk: Desk, *, anchor: Model) -> None:
+def remember(desk: Desk, *, anchor: Model, champion: Model = CHAMPION) -> None:
     path = ChampionStore(desk.world.store, f"{desk.container}/records").path(desk.backend.uri)
-    record = ChampionRecord(endpoint=desk.backend.uri, champion=CHAMPION, anchor=anchor)
+    record = ChampionRecord(endpoint=desk.backend.uri, champion=champion, anchor=anchor)
     desk.world.store.write(*path, record.to_json())
 
 
@@ -89,10 +90,21 @@ def test_before_the_first_promotion_there_is_no_anchor(
 def test_an_anchor_that_is_the_champion_needs_no_endpoint(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    remember(desk, anchor=replace(CHAMPION, promoted_at="then"))
+    served = Model(location=read_back(desk.backend))
+    remember(desk, champion=served, anchor=replace(served, promoted_at="then"))
 
     assert desk.run(anchoring(desk)) == {"anchor": "skipped"}
     assert desk.says(capsys, "the champion of .* is the anchor itself")
+
+
+def test_an_anchor_that_a_foreign_hand_replaced_in_production_is_there_to_be_scored(
+    desk: Desk,
+) -> None:
+    anchor, before = approved(desk), at_anchor(desk)
+    remember(desk, champion=anchor, anchor=anchor)
+
+    assert desk.run(anchoring(desk)) == {"anchor": "success"}
+    assert at_anchor(desk) != before
 
 
 def test_the_endpoint_is_changed_when_the_anchor_changes_and_only_then(desk: Desk) -> None:

@@ -1,6 +1,6 @@
 """What one `EvaluateModelOperator` promises, and of what it was handed, what it refuses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,15 +73,14 @@ def test_a_comparison_without_the_champion_s_numbers_is_invalid(desk: Desk) -> N
     assert desk.xcom("evaluate")["verdict"] == "INVALID"
 
 
-def test_an_anchor_that_is_not_the_one_on_record_is_not_judged_against(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
-) -> None:
-    scored = desk.world.store.location(desk.container, "scored.csv")
-    models = {who: f"{scored}/{who}" for who in ("champion", "challenger", "anchor", "approved")}
+def anchored(
+    desk: Desk, served: Mapping[str, str], *, champion: str, anchor: str, **policy: Any
+) -> DAG:
+    """The evaluation of who *served* what, where *champion* and *anchor* are on record."""
     record = ChampionRecord(
         endpoint=desk.backend.uri,
-        champion=Model(location=models["champion"]),
-        anchor=Model(location=models["approved"]),
+        champion=Model(location=champion),
+        anchor=Model(location=anchor),
     )
     path = ChampionStore(desk.world.store, f"{desk.container}/records").path(desk.backend.uri)
     desk.world.store.write(*path, record.to_json())
@@ -90,27 +89,76 @@ def test_an_anchor_that_is_not_the_one_on_record_is_not_judged_against(
             scored=f"{desk.container}/{who}.csv",
             job="",
             endpoint=desk.backend.uri,
-            before=models[who],
-            after=models[who],
+            before=location,
+            after=location,
         )
-        for who in ("champion", "challenger", "anchor")
+        for who, location in served.items()
     }
-    candidate = {"location": models["challenger"], "archive": "", "sha256": ""}
+    candidate = {"location": served["challenger"], "archive": "", "sha256": ""}
+    checks = [{"metric": "auc", "vs": "champion"}]
     with DAG(f"anchored_{desk.container}", schedule=None, start_date=START) as dag:
         EvaluateModelOperator(
             task_id="evaluate",
-            policy={"data": {"label": "income"}, "checks": [{"metric": "auc", "vs": "champion"}]},
+            policy={"data": {"label": "income"}, "checks": checks, **policy},
             candidate={"model": candidate},
             rows=f"{desk.container}/rows.csv",
             records=f"{desk.container}/records",
             **told,
         )
+    return dag
 
-    assert desk.run(dag) == {"evaluate": "failed"}
+
+def test_an_anchor_that_is_not_the_one_on_record_is_not_judged_against(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = {who: f"https://a/{who}" for who in ("champion", "challenger", "anchor")}
+
+    states = desk.run(anchored(desk, served, champion="https://a/champion", anchor="https://a/old"))
+
+    assert states == {"evaluate": "failed"}
     assert desk.xcom("evaluate")["verdict"] == "INVALID"
     chain = Chain(desk.world.store, f"{desk.container}/records", desk.backend.uri)
     assert [entry.verdict for entry in chain.read().entries] == ["INVALID"]
-    assert desk.says(capsys, "the anchor's endpoint scored with .*/anchor, and .*/approved")
+    assert desk.says(capsys, "the anchor's endpoint scored with .*/anchor, and .*/old")
+
+
+def test_a_foreign_champion_is_not_all_that_a_challenger_is_compared_with(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = {"champion": "https://a/foreign", "challenger": "https://a/challenger"}
+
+    states = desk.run(anchored(desk, served, champion="https://a/ours", anchor="https://a/ours"))
+
+    assert states == {"evaluate": "failed"}
+    assert desk.xcom("evaluate")["verdict"] == "INVALID"
+    assert desk.says(
+        capsys, "production serves .*/foreign, which was not promoted here, .*the anchor .*/ours"
+    )
+
+
+@pytest.mark.parametrize(
+    ("served", "why"),
+    [
+        ("https://a/ours", "no endpoint of its own is kept for the anchor"),
+        ("https://a/old", "the champion is the anchor itself"),
+    ],
+)
+def test_why_the_anchor_was_not_compared_with_is_told_by_what_serves(
+    desk: Desk, served: str, why: str
+) -> None:
+    for who in ("champion", "challenger"):
+        lines = [f"{at % 2},{(at * 7 % 100) / 200 + at % 2 * 0.3:.3f}" for at in range(1000)]
+        content = "\n".join(["income,Scored Probabilities", *lines]).encode()
+        desk.world.store.write(desk.container, f"{who}.csv", content)
+        desk.world.store.write(desk.container, "rows.csv", content)
+    scored = {"champion": served, "challenger": "https://a/challenger"}
+    dag = anchored(desk, scored, champion="https://a/ours", anchor="https://a/old")
+
+    desk.run(dag)
+
+    place = split_path(desk.xcom("evaluate")["decision"])
+    checks: Any = DecisionRecord.from_json(desk.world.store.read(*place)).body["checks"]
+    assert [each["reason"] for each in checks if why in each["reason"]]
 
 
 def landed(desk: Desk, who: str, scores: list[float]) -> ScoredData:
