@@ -28,7 +28,8 @@ def evaluate_report(champion: BinaryIO | None, challenger: BinaryIO, policy: Pol
     """
     Judge by the evaluation CSVs of training jobs.
 
-    With *champion* None only absolute checks can be judged. Never raises `GateError`.
+    With *champion* None there is none, and only absolute checks can be judged: who could not look
+    it up must not call this. Never raises `GateError`.
     """
     try:
         theirs = None if champion is None else _read("champion", champion)

@@ -43,7 +43,8 @@ class EvaluateModelOperator(BaseOperator):
         holds its evaluation. (templated)
     :param evaluation_output: The job's output that is the evaluation. Default: the only table.
     :param champion_evaluation: An earlier evaluation CSV, "container/path", for comparisons with
-        the champion. (templated)
+        the champion. Where a champion serves and a required check compares with it, nothing is
+        judged without. (templated)
     :param trainer_service: The web service that ran *evaluation*. (templated)
     :param trainer_endpoint: Its endpoint. (templated)
     :param service: The web service to promote into; with *evaluation*. (templated)

@@ -252,9 +252,15 @@ def _by_evaluation(
     from airflow_aml_retrain.client.archive import Archive
     from airflow_aml_retrain.client.blobs import open_foreign, split_path
     from airflow_aml_retrain.client.scoring import choose_table
+    from airflow_aml_retrain.gate.decision import invalid
     from airflow_aml_retrain.gate.own_evaluation import evaluate_report
     from airflow_aml_retrain.hooks.retrain import backend_for
 
+    backend = backend_for(operator.conn_id, operator.service, operator.endpoint)
+    champion = {"endpoint": backend.uri, "location": _location(backend), "probes": ""}
+    unknown = _unknown_champion(operator, policy, champion["location"])
+    if unknown:
+        return Case(invalid(policy, unknown), {"champion": champion})
     trainer = backend_for(operator.conn_id, operator.trainer_service, operator.trainer_endpoint)
     job = trainer.job(operator.evaluation or "")
     outputs = trainer.run(trainer.verbs.outputs(job))
@@ -263,11 +269,29 @@ def _by_evaluation(
     with ExitStack() as stack:
         old = stack.enter_context(store.open(*split_path(earlier))) if earlier else None
         decision = evaluate_report(old, stack.enter_context(open_foreign(table)), policy)
-    backend = backend_for(operator.conn_id, operator.service, operator.endpoint)
     model = Archive(store, operator.archives).of_job(trainer, job)
-    champion = {"endpoint": backend.uri, "location": _location(backend), "probes": ""}
     candidate = asdict(_dated(operator, context, model))
     return Case(decision, {"champion": champion, "challenger": candidate})
+
+
+def _unknown_champion(operator: "EvaluateModelOperator", policy: "Policy", serves: str) -> str:
+    """Why the champion that *serves* cannot be compared with as the policy requires, if so."""
+    from airflow_aml_retrain.gate.estimates import Against
+    from airflow_aml_retrain.gate.rules.check import Severity
+
+    said = operator.champion_evaluation
+    required = [
+        check.name
+        for check in policy.checks
+        if check.vs is Against.CHAMPION and check.severity is Severity.FAIL
+    ]
+    if given(said) or not required or not serves:
+        return ""
+    came = "is not set" if said is None else f"came out as {said!r}"
+    return (
+        f"the policy requires {required[0]}, production serves {serves}, and champion_evaluation "
+        f"{came}; name an evaluation of that champion"
+    )
 
 
 def _candidate(operator: "EvaluateModelOperator") -> "Model":

@@ -30,7 +30,7 @@ def desk(world: World, container: str, airflow_home: Home) -> Iterator[Desk]:
         yield desk
 
 
-def by_evaluation(desk: Desk, **policy: Any) -> DAG:
+def by_evaluation(desk: Desk, *, champion_evaluation: str | None = None, **policy: Any) -> DAG:
     job = desk.world.trained("good", census_like(300), desk.container)
     with desk.world.backend(TRAINING) as trainer:
         reference = trainer.reference(job)
@@ -42,6 +42,7 @@ def by_evaluation(desk: Desk, **policy: Any) -> DAG:
             task_id="evaluate",
             policy=policy,
             evaluation=reference,
+            champion_evaluation=champion_evaluation,
             trainer_service=TRAINING,
             **where,
         )
@@ -64,13 +65,23 @@ def test_a_job_s_own_evaluation_can_promote_by_absolute_bounds_unproven(desk: De
     assert answers(desk.backend, ROWS) != before
 
 
-def test_a_comparison_without_the_champion_s_numbers_is_invalid(desk: Desk) -> None:
-    states = desk.run(
-        by_evaluation(desk, checks=[{"metric": "auc", "vs": "champion", "mode": "point"}])
-    )
+@pytest.mark.parametrize(
+    ("rendered", "told"), [(None, "is not set"), ("{{ none }}", "came out as 'None'")]
+)
+def test_a_champion_whose_numbers_are_not_known_is_not_taken_for_none(
+    desk: Desk, rendered: str | None, told: str
+) -> None:
+    bound = {"metric": "auc", "at_least": 0.6, "mode": "point"}
+    compared = {"metric": "auc", "vs": "champion", "mode": "point"}
+
+    states = desk.run(by_evaluation(desk, champion_evaluation=rendered, checks=[compared, bound]))
 
     assert states == {"evaluate": "failed", "promote": "upstream_failed"}
-    assert desk.xcom("evaluate")["verdict"] == "INVALID"
+    decided = desk.xcom("evaluate")
+    assert decided["verdict"] == "INVALID"
+    assert f"champion_evaluation {told}; name an evaluation" in decided["headline"]
+    chain = Chain(desk.world.store, f"{desk.container}/records", desk.backend.uri)
+    assert [entry.verdict for entry in chain.read().entries] == ["INVALID"]
 
 
 def anchored(
