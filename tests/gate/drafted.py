@@ -170,15 +170,17 @@ def body_of(
     required = [check for check in checks if check["severity"] == "fail"]
     verdict = decide(Outcome(check["outcome"]) for check in required)
     wanted = {Verdict.PROMOTE: "passed", Verdict.REJECT: "failed"}.get(verdict, "inconclusive")
+    proofs = [check["name"] for check in required if check["mode"] == "prove"]
     decisive = [check for check in required if check["outcome"] == wanted]
     return {
         "verdict": verdict.value,
         "headline": f"{verdict.value}: {decisive[0]['reason']}",
         "reasons": [check["reason"] for check in decisive],
         "deciding_check": decisive[0]["name"],
-        "guarantee": "Were the challenger in truth worse than the policy allows, this hold-out "
-        "would let it in with a probability of at most 0.045. That holds if its rows are "
-        "independent of each other and neither training nor anybody who tuned it has seen them.",
+        "guarantee": "Were the challenger in truth worse than its proof allows "
+        f"({'; '.join(proofs)}), this hold-out would let it in with a probability of at most "
+        "0.045. That holds if its rows are independent of each other and neither training nor "
+        "anybody who tuned it has seen them.",
         "next_step": _NEXT[verdict],
         "rows_needed": max((check["rows_needed"] or 0 for check in decisive), default=0) or None,
         "gate": "census",

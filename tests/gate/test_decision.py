@@ -1,6 +1,6 @@
 """A decision is always made, can be checked by its numbers, and promotes only on evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from io import BytesIO
 from typing import BinaryIO
@@ -185,6 +185,39 @@ def test_the_guarantee_is_worth_what_the_ledger_leaves() -> None:
     assert first.judgement is not None
     assert second.judgement is not None
     assert (first.judgement.checks[0].alpha or 0) > 10 * (second.judgement.checks[0].alpha or 0)
+
+
+@pytest.mark.parametrize(
+    ("checks", "promise"),
+    [
+        ([NO_WORSE], "than its proof allows (log_loss vs champion), this hold-out"),
+        (
+            [NO_WORSE, {"metric": "auc", "at_least": 0.6}, {"metric": "f1", "vs": "anchor"}],
+            "(log_loss vs champion; auc at least 0.6), this hold-out",
+        ),
+        ([NO_WORSE, {"metric": "recall", "vs": "champion", "mode": "veto"}], "vs champion), this"),
+        ([{"metric": "auc", "at_least": 0.6, "mode": "point"}], None),
+    ],
+)
+def test_only_what_is_proven_is_promised(
+    checks: Sequence[Mapping[str, object]], promise: str | None
+) -> None:
+    decision = decide(scored(BAD), scored(GOOD), policy(*checks))
+
+    said = body(decision, {})["guarantee"]
+    assert decision.verdict is Verdict.PROMOTE
+    assert said is None if promise is None else promise in str(said)
+
+
+def test_few_clusters_are_said_to_promise_less() -> None:
+    customers = {"customer": [f"c{at % 12}" for at in range(ROWS)]}
+    rules = policy(NO_WORSE, data={"label": "income", "cluster_key": "customer"})
+
+    decision = decide(scored(BAD, **customers), scored(GOOD, **customers), rules)
+
+    assert "a probability of about 0.05, or of more, since its clusters are few." in str(
+        body(decision, {})["guarantee"]
+    )
 
 
 def test_a_spent_holdout_decides_nothing() -> None:

@@ -52,6 +52,11 @@ class CheckResult:
         return self.severity == "fail"
 
     @property
+    def is_proof(self) -> bool:
+        """Whether a challenger that is worse than it allows passes it with probability alpha."""
+        return self.is_required and self.mode == "prove" and self.outcome is not Outcome.NOT_MADE
+
+    @property
     def can_prove(self) -> bool:
         """
         Whether passing it speaks for the challenger.

@@ -72,14 +72,22 @@ def _name(result: object) -> str:
 
 
 def _guarantee(decision: Decision) -> str | None:
+    """What the `prove` checks answer for; None where there is none, since no other mode does."""
     if decision.use is None or decision.rows is None or decision.judgement is None:
+        return None
+    proofs = [each.name for each in decision.judgement.checks if each.is_proof]
+    if not proofs:
         return None
     alone = "independent of each other"
     if decision.rows.clusters is not None:
         alone = "independent between clusters"
+    few = any(each.name == "clusters" and not each.passed for each in decision.preconditions)
+    chance = f"{'about' if few else 'at most'} {decision.use.alpha:.4g}"
+    if few:
+        chance += ", or of more, since its clusters are few"
     return (
-        "Were the challenger in truth worse than the policy allows, this hold-out would let it in "
-        f"with a probability of at most {decision.use.alpha:.4g}. That holds if its rows are "
+        f"Were the challenger in truth worse than its proof allows ({'; '.join(proofs)}), this "
+        f"hold-out would let it in with a probability of {chance}. That holds if its rows are "
         f"{alone} and neither training nor anybody who tuned it has seen them."
     )
 
