@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # i
 from airflow_aml_retrain.errors import GateError
 from airflow_aml_retrain.gate.holdout.ledger import Use
 from airflow_aml_retrain.gate.records.record import SCHEMA, DecisionRecord
+from airflow_aml_retrain.gate.text import lines
 from airflow_aml_retrain.gate.verdict import Outcome, Verdict
 from tests.gate.bodies import BODIES, envelope
 
@@ -166,15 +167,28 @@ def test_a_person_s_decision_is_a_new_record_that_names_the_old_one() -> None:
         "by": "ann",
         "why": "the campaign starts",
     }
-    said = ("verdict", "headline", "override")
+    said = ("verdict", "headline", "reasons", "next_step", "rows_needed", "override")
     assert {**new.body, **dict.fromkeys(said)} == {**old.body, **dict.fromkeys(said)}
     assert (old.verdict, new.envelope) == (Verdict.INCONCLUSIVE, {})
     assert faults(new.to_json()) == []
 
 
-def test_what_the_gate_would_promote_a_person_approves() -> None:
-    approved = record(verdict="PROMOTE").overridden(by="ann", why="", place="c/1.json")
+def test_what_a_person_lets_in_waits_for_nothing_that_the_gate_asked_for() -> None:
+    old = record(guarantee="At most 0.05.", deciding_check=None)
 
+    new = old.overridden(by="ann", why="the campaign starts", place="c/decisions/1.json").body
+
+    assert new["reasons"] == ["ann let it in: the campaign starts"]
+    assert (new["rows_needed"], new["guarantee"]) == (None, None)
+    assert list(lines({**new, "estimates": []}))[-1] == "The challenger may go into service."
+
+
+def test_what_the_gate_would_promote_a_person_approves() -> None:
+    old = record(verdict="PROMOTE", guarantee="At most 0.05.", next_step="It may go.")
+    approved = old.overridden(by="ann", why="", place="c/1.json")
+
+    kept = ("reasons", "guarantee", "next_step", "rows_needed")
+    assert [approved.body[key] for key in kept] == [old.body[key] for key in kept]
     assert approved.headline.startswith("PROMOTE: approved by ann; the gate said ")
 
 

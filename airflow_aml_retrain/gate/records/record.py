@@ -65,8 +65,9 @@ class DecisionRecord:
         """
         The record of a person's decision to promote, over this one, which lies at *place*.
 
-        *by* is who, *why* their reason. All that was measured is kept as it was. `GateError` for an
-        INVALID decision, which measured nothing that a person could weigh, and for nobody.
+        *by* is who, *why* their reason. All that was measured is kept as it was; where the gate
+        would not promote, what it advised and promised is not. `GateError` for an INVALID
+        decision, which measured nothing that a person could weigh, and for nobody.
         """
         if self.verdict is Verdict.INVALID:
             msg = f"{place} is INVALID and cannot be overridden; mend what it names and judge again"
@@ -74,9 +75,11 @@ class DecisionRecord:
         if not by.strip():
             msg = f"an override of {place} must say who decided"
             raise GateError(msg)
-        deed = "approved" if self.verdict is Verdict.PROMOTE else "let in"
+        agrees = self.verdict is Verdict.PROMOTE
+        deed = "approved" if agrees else "let in"
         body = {
             **self.body,
+            **({} if agrees else _let_in(by, why)),
             "verdict": Verdict.PROMOTE,
             "headline": f"{Verdict.PROMOTE}: {deed} by {by}; the gate said {self.headline}",
             "override": {"of": place, "of_sha256": self.sha256, "by": by, "why": why},
@@ -114,3 +117,13 @@ class DecisionRecord:
             msg = f"the body of this decision record was changed: its hash is not {digest}"
             raise GateError(msg)
         return record
+
+
+def _let_in(by: str, why: str) -> dict[str, object]:
+    """What is said otherwise of a challenger that a person lets in and the gate would not."""
+    return {
+        "reasons": [f"{by} let it in: {why}" if why else f"{by} let it in."],
+        "guarantee": None,
+        "next_step": "The challenger may go into service.",
+        "rows_needed": None,
+    }
