@@ -147,12 +147,35 @@ def overridden() -> Body:
     """A person's PROMOTE of what had been INCONCLUSIVE."""
     return undecided() | {
         "verdict": "PROMOTE",
-        "override": {
-            "of": "decisions/census/2026-11-03T041207Z.json",
-            "of_sha256": sha256(b"of").hexdigest(),
-            "by": "ada@example.test",
-            "why": "The old model cannot read the new tariff codes; we accept the doubt.",
-        },
+        "reasons": ["ada@example.test let it in: we accept the doubt."],
+        "guarantee": None,
+        "next_step": "The challenger may go into service.",
+        "rows_needed": None,
+        "override": _override(
+            "INCONCLUSIVE", "The old model cannot read the new tariff codes; we accept the doubt."
+        ),
+    }
+
+
+def approved() -> Body:
+    """A PROMOTE that a person approved."""
+    return promoted() | {"override": _override("PROMOTE", "Looks well.")}
+
+
+def decided_long_ago() -> Body:
+    """A person's PROMOTE as early records have it, which do not say what the gate had said."""
+    override = _override("", "We accept the doubt.")
+    del override["verdict"]
+    return undecided() | {"verdict": "PROMOTE", "override": override}
+
+
+def _override(verdict: str, why: str) -> Body:
+    return {
+        "of": "decisions/census/2026-11-03T041207Z.json",
+        "of_sha256": sha256(b"of").hexdigest(),
+        "verdict": verdict,
+        "by": "ada@example.test",
+        "why": why,
     }
 
 
@@ -224,6 +247,8 @@ BODIES: Final[Mapping[str, Callable[[], Body]]] = {
     "invalid": invalid,
     "unreadable": unreadable,
     "overridden": overridden,
+    "approved": approved,
+    "decided long ago": decided_long_ago,
     "first model": first_model,
     "regression": regression,
     "multiclass": multiclass,

@@ -164,6 +164,7 @@ def test_a_person_s_decision_is_a_new_record_that_names_the_old_one() -> None:
     assert new.body["override"] == {
         "of": "c/decisions/1.json",
         "of_sha256": old.sha256,
+        "verdict": "INCONCLUSIVE",
         "by": "ann",
         "why": "the campaign starts",
     }

@@ -11,10 +11,19 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from airflow_aml_retrain.gate.report.markdown import markdown
 from airflow_aml_retrain.gate.report.outcomes import SIGNS
 from airflow_aml_retrain.gate.report.page import render
 from airflow_aml_retrain.gate.verdict import Outcome
-from tests.gate.bodies import BODIES, HOSTILE, envelope, many_slices, promoted, undecided
+from tests.gate.bodies import (
+    BODIES,
+    HOSTILE,
+    decided_long_ago,
+    envelope,
+    many_slices,
+    promoted,
+    undecided,
+)
 from tests.gate.simulated import Body
 
 KILOBYTES: Final = 1000
@@ -352,8 +361,29 @@ def test_an_override_says_who_and_why_and_what_the_gate_had_said() -> None:
     assert "A person decided" in banner
     assert "Overridden by ada@example.test." in banner
     assert "we accept the doubt" in banner
+    assert "The gate said INCONCLUSIVE in decisions/census/" in banner
     assert "INCONCLUSIVE: The challenger's log loss" in banner
     assert "The champion stays" not in banner
+    assert "probability of at most" not in banner
+
+
+def test_an_approval_is_not_taken_for_an_override() -> None:
+    banner, told = words(tree("approved")[1][0]), markdown(BODIES["approved"]())
+
+    assert "Approved by ada@example.test." in banner
+    assert "The gate said PROMOTE in decisions/census/" in banner
+    assert "Approved by ada" in told
+    assert "probability of at most" in banner
+    assert "verridden" not in banner + told
+
+
+def test_what_an_early_record_does_not_say_of_the_gate_is_not_guessed() -> None:
+    banner, told = words(tree("decided long ago")[1][0]), markdown(decided_long_ago())
+
+    assert "Decided by ada@example.test." in banner
+    assert "Decided by ada" in told
+    assert "The champion stays" not in banner + told
+    assert "verridden" not in banner + told
     assert "probability of at most" not in banner
 
 

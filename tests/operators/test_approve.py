@@ -166,6 +166,7 @@ def test_an_approval_is_a_record_of_its_own_that_says_who_and_why(
     assert kept.body["override"] == {
         "of": place,
         "of_sha256": record(verdict, judged(desk.backend), rules=rules).sha256,
+        "verdict": verdict,
         "by": "ada",
         "why": "tried it by hand",
     }

@@ -82,7 +82,13 @@ class DecisionRecord:
             **({} if agrees else _let_in(by, why)),
             "verdict": Verdict.PROMOTE,
             "headline": f"{Verdict.PROMOTE}: {deed} by {by}; the gate said {self.headline}",
-            "override": {"of": place, "of_sha256": self.sha256, "by": by, "why": why},
+            "override": {
+                "of": place,
+                "of_sha256": self.sha256,
+                "verdict": self.verdict,
+                "by": by,
+                "why": why,
+            },
         }
         return replace(self, body=body, envelope=envelope or {})
 

@@ -51,19 +51,31 @@ def banner(record: Part, envelope: Part) -> Html:
 
 def meaning(record: Part) -> str:
     """What becomes of the champion, in one sentence."""
-    if record.part("override"):
+    if _is_overruled(record):
         return "A person decided: the challenger may replace the champion."
     return _next_step(record)[0]
 
 
 def what_to_do(record: Part) -> str:
-    """What else a person is advised to do; nothing where a person has decided already."""
-    return "" if record.part("override") else _next_step(record)[1]
+    """What else a person is advised to do; nothing where a person has decided otherwise."""
+    return "" if _is_overruled(record) else _next_step(record)[1]
 
 
 def guarantee(record: Part) -> str:
     """What the gate answers for; nothing where a person decided against it."""
-    return "" if record.part("override") else record.text("guarantee", 900)
+    return "" if _is_overruled(record) else record.text("guarantee", 900)
+
+
+def who_decided(override: Part) -> str:
+    """Who approved what the gate said, or decided otherwise."""
+    deeds = {"": "Decided", Verdict.PROMOTE: "Approved"}
+    return f"{deeds.get(override.text('verdict'), 'Overridden')} by {override.text('by', 120)}"
+
+
+def _is_overruled(record: Part) -> bool:
+    """Whether a person decided, and not what the gate did as far as the record says."""
+    override = record.part("override")
+    return bool(override) and override.text("verdict") != Verdict.PROMOTE
 
 
 def _next_step(record: Part) -> tuple[str, str]:
@@ -97,9 +109,10 @@ def _override(record: Part) -> Html:
     override = record.part("override")
     if not override:
         return Html()
-    said = element("strong", f"Overridden by {override.text('by', 120)}.")
+    said = element("strong", f"{who_decided(override)}.")
     why = element("q", override.text("why", 900))
-    of = element("span", f"The gate had decided otherwise in {override.text('of')}.")
+    verdict = override.text("verdict") or "what is written"
+    of = element("span", f"The gate said {verdict} in {override.text('of')}.")
     return element("p", said, " ", why, " ", of, class_="override")
 
 

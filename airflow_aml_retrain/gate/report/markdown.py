@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from airflow_aml_retrain.gate.report.asked import said, seen
-from airflow_aml_retrain.gate.report.banner import headline, meaning, what_to_do
+from airflow_aml_retrain.gate.report.banner import headline, meaning, what_to_do, who_decided
 from airflow_aml_retrain.gate.report.numerals import count, span
 from airflow_aml_retrain.gate.report.outcomes import SIGNS, look_of, outcome_of
 from airflow_aml_retrain.gate.report.part import Part
@@ -38,7 +38,7 @@ def _paragraphs(record: Part) -> Iterator[str]:
     override = record.part("override")
     if override:
         why = escaped(override.text("why"))
-        yield f"Overridden by {escaped(override.text('by', 120))}: {why}"
+        yield f"{escaped(who_decided(override))}: {why}"
     yield escaped(headline(record))
     broken = [each for each in record.parts("preconditions") if not each.flag("passed")]
     if broken:
