@@ -403,7 +403,7 @@ class Unheard(ArmVerbs):
 
     def followed(
         self, operation: str, *, resource: str, location: str, every: float
-    ) -> Conversation[str]:
+    ) -> Conversation[None]:
         yield from ()
         msg = "operation state 'Paused' is not defined"
         raise WireError(msg)

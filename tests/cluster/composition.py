@@ -69,7 +69,7 @@ class Service:
     @property
     def is_ours(self) -> bool:
         """Whether it runs in our own image."""
-        return self.said["image"] == OURS
+        return str(self.said["image"]) == OURS
 
     @property
     def is_airflow(self) -> bool:

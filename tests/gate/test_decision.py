@@ -210,10 +210,10 @@ def test_only_what_is_proven_is_promised(
 
 
 def test_few_clusters_are_said_to_promise_less() -> None:
-    customers = {"customer": [f"c{at % 12}" for at in range(ROWS)]}
+    customer = [f"c{at % 12}" for at in range(ROWS)]
     rules = policy(NO_WORSE, data={"label": "income", "cluster_key": "customer"})
 
-    decision = decide(scored(BAD, **customers), scored(GOOD, **customers), rules)
+    decision = decide(scored(BAD, customer=customer), scored(GOOD, customer=customer), rules)
 
     assert "a probability of about 0.05, or of more, since its clusters are few." in str(
         body(decision, {})["guarantee"]
