@@ -12,11 +12,11 @@ from typing import BinaryIO
 from airflow_aml_retrain.errors import GateError
 from airflow_aml_retrain.gate.decision import Decision, invalid, require_champion
 from airflow_aml_retrain.gate.estimates import Against
-from airflow_aml_retrain.gate.evaluation_csv import read_evaluation
 from airflow_aml_retrain.gate.judging.checks import about, left_out, pointed
 from airflow_aml_retrain.gate.judging.judgement import Judgement, require_proof
 from airflow_aml_retrain.gate.judging.results import CheckResult
 from airflow_aml_retrain.gate.policy import Policy
+from airflow_aml_retrain.gate.reading.evaluation_csv import read_evaluation
 from airflow_aml_retrain.gate.rules.check import ALL, Check, Mode
 from airflow_aml_retrain.gate.rules.sections import Preconditions
 from airflow_aml_retrain.gate.verdict import Outcome, decide

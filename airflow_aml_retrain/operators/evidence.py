@@ -104,7 +104,7 @@ def _probes(
 ) -> tuple[str, str]:
     """Where the rows lie that tell both models apart, with the answers of each."""
     from airflow_aml_retrain.client.evidence import keep_probes
-    from airflow_aml_retrain.gate.records.telling import telling_rows
+    from airflow_aml_retrain.gate.scores.telling import telling_rows
 
     # The gate counts rows as a person does, from 1.
     numbers = [number - 1 for number in telling_rows(decision.rows)] if decision.rows else []

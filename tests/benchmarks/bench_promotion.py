@@ -46,8 +46,8 @@ from airflow_aml_retrain.gate.decision import Decision, evaluate
 from airflow_aml_retrain.gate.policy import Policy
 from airflow_aml_retrain.gate.records.body import body
 from airflow_aml_retrain.gate.records.record import DecisionRecord
-from airflow_aml_retrain.gate.records.telling import telling_rows
 from airflow_aml_retrain.gate.rows import CHALLENGER, CHAMPION
+from airflow_aml_retrain.gate.scores.telling import telling_rows
 from airflow_aml_retrain.gate.verdict import Verdict
 from airflow_aml_retrain.wire.blobs import ModelBlob, choose_model
 from airflow_aml_retrain.wire.champion import Model

@@ -138,7 +138,7 @@ def test_no_function_that_fails_promotes(called: dict[str, Function]) -> None:
     [
         "statistics.intervals.interval",
         "statistics.intervals.harm_p_value",
-        "scores.slices.holm",
+        "statistics.holm.holm",
         "scores.log_loss.value",
         "statistics.distributions.clopper_pearson",
     ],

@@ -18,7 +18,8 @@ from airflow_aml_retrain.gate.scores.binary import BinaryScores
 from airflow_aml_retrain.gate.scores.measured import measured
 from airflow_aml_retrain.gate.scores.multiclass import MulticlassScores
 from airflow_aml_retrain.gate.scores.regression import RegressionScores
-from airflow_aml_retrain.gate.scores.slices import holm, slice_estimates, vanished
+from airflow_aml_retrain.gate.scores.slices import slice_estimates, vanished
+from airflow_aml_retrain.gate.statistics.holm import holm
 from airflow_aml_retrain.gate.statistics.intervals import harm_p_value
 from tests.gate.judged_rows import Numbers, binary, multiclass, regression, slicing
 

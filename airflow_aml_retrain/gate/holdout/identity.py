@@ -6,24 +6,22 @@ with ids, and never by scores or by which class the policy calls positive. What 
 is kept in ledgers, so it must come out the same in every version.
 """
 
-from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from airflow_aml_retrain.gate.folded import EPSILON
 from airflow_aml_retrain.gate.holdout.mixing import mixed
 from airflow_aml_retrain.gate.metrics import Task
 from airflow_aml_retrain.gate.rows import Holdout
 from airflow_aml_retrain.gate.spelling import in_order
+from airflow_aml_retrain.gate.stretches import stretches
 
 _SKETCH: Final = 256
 _SAMPLED: Final = 128
 """Of so many rows a sketch keeps one, where that is more: what was taken from many is then seen."""
 _MOST: Final = 1 << 13
-_STEP: Final = 1 << 16
 
 
 def holdout_of(
@@ -42,7 +40,7 @@ def holdout_of(
         return Holdout(len(truth), content.hexdigest())
     rows, least = np.empty_like(ids), ids[:0]
     size = min(max(_SKETCH, len(ids) // _SAMPLED), _MOST)
-    for part in _parts(len(ids)):
+    for part in stretches(len(ids)):
         rows[part] = mixed(ids[part] ^ mixed(_bits(task, truth[part])))
         least = np.sort(np.concatenate((least, ids[part])))[:size]
     rows.sort()
@@ -72,32 +70,6 @@ def overlap(one: Holdout, other: Holdout) -> float:
     samples = [len(rows) for each, rows in ((one, mine), (other, theirs)) if each.rows == least]
     sampled = sum(samples) / len(samples)
     return len(mine & theirs) / sampled if sampled else 1.0
-
-
-def score_sha256(scores: NDArray[Any]) -> str:
-    """The hash of one model's scores in order, as `Rows` has them."""
-    kind = scores.dtype.newbyteorder("<")
-    return sha256(np.ascontiguousarray(scores, kind).reshape(-1).data).hexdigest()
-
-
-def clipped(task: Task, truth: NDArray[Any], scores: NDArray[Any]) -> int:
-    """In how many rows log loss is cut off: what was true was given next to no probability."""
-    if task is Task.REGRESSION:
-        return 0
-    return sum(_clipped(task, truth[part], scores[part]) for part in _parts(len(truth)))
-
-
-def _parts(rows: int) -> Iterator[slice]:
-    """*rows* in parts, so that what is computed on the way stays small."""
-    return (slice(start, start + _STEP) for start in range(0, rows, _STEP))
-
-
-def _clipped(task: Task, truth: NDArray[Any], scores: NDArray[Any]) -> int:
-    if task is Task.MULTICLASS:
-        scores = np.take_along_axis(scores, truth[:, None].astype(np.intp), axis=1)[:, 0]
-        truth = np.ones(len(truth), np.bool_)
-    surprised = np.signbit(scores) ^ truth
-    return int(np.count_nonzero(surprised & (np.abs(scores) < EPSILON)))
 
 
 def _in_order(task: Task, truth: NDArray[Any]) -> bytes:

@@ -32,7 +32,7 @@ from airflow_aml_retrain.gate.scores.calibration import CalibrationReport, calib
 from airflow_aml_retrain.gate.scores.flips import FlipReport, flips
 from airflow_aml_retrain.gate.scores.groups import groups
 from airflow_aml_retrain.gate.scores.measured import Scores, measured
-from airflow_aml_retrain.gate.scores.slices import holm
+from airflow_aml_retrain.gate.statistics.holm import holm
 from airflow_aml_retrain.gate.verdict import Outcome, Verdict, decide
 
 

@@ -21,7 +21,7 @@ from airflow_aml_retrain.gate.rows import CHALLENGER, CHAMPION, Rows
 from airflow_aml_retrain.gate.rules.sections import OperatingPoint
 from airflow_aml_retrain.gate.scores.operating import cuts
 from airflow_aml_retrain.gate.scores.slices import vanished
-from airflow_aml_retrain.gate.statistics.influence import stretches
+from airflow_aml_retrain.gate.stretches import stretches
 
 _GROUPS = 10
 """Into how many equal shares of the champion's scores the population stability index cuts."""

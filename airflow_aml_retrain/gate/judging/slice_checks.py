@@ -20,7 +20,8 @@ from airflow_aml_retrain.gate.policy import Policy
 from airflow_aml_retrain.gate.rows import CHAMPION, Rows
 from airflow_aml_retrain.gate.rules.check import Mode
 from airflow_aml_retrain.gate.rules.sections import Slices
-from airflow_aml_retrain.gate.scores.slices import SliceEstimate, holm, is_close, slice_estimates
+from airflow_aml_retrain.gate.scores.slices import SliceEstimate, is_close, slice_estimates
+from airflow_aml_retrain.gate.statistics.holm import holm
 from airflow_aml_retrain.gate.statistics.intervals import harm_p_value, interval, min_detectable
 from airflow_aml_retrain.gate.verdict import Outcome
 

@@ -1,1 +1,1 @@
-"""From scored files, CSV or Parquet, to the rows that all models scored, in bounded memory."""
+"""From scored files, CSV or Parquet, to the rows that all models scored, in a few bytes a row."""

@@ -16,13 +16,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from airflow_aml_retrain.errors import GateError
-from airflow_aml_retrain.gate.holdout.identity import clipped, holdout_of, score_sha256
-from airflow_aml_retrain.gate.metrics import Task
+from airflow_aml_retrain.gate.holdout.identity import holdout_of
 from airflow_aml_retrain.gate.policy import Policy
 from airflow_aml_retrain.gate.reading.columns import Columns, find_columns, find_marks
 from airflow_aml_retrain.gate.reading.matching import Match, matched
+from airflow_aml_retrain.gate.reading.quality import quality
 from airflow_aml_retrain.gate.reading.scored import ScoredFile, ScoredRows, opened, read_scored
-from airflow_aml_retrain.gate.rows import ANCHOR, CHALLENGER, CHAMPION, Quality, Rows, Slicing
+from airflow_aml_retrain.gate.rows import ANCHOR, CHALLENGER, CHAMPION, Rows, Slicing
 
 _MODELS: Final = (CHAMPION, CHALLENGER, ANCHOR)
 
@@ -92,7 +92,7 @@ def _judged(files: Sequence[ScoredRows], pool: ThreadPoolExecutor) -> Rows:
         },
         clusters=_clusters(files, match),
         holdout=holdout_of(first.task, first.answers.classes, truth, ids),
-        quality=_quality(files, match, truth, scores, pool),
+        quality=quality(files, match, truth, scores, pool),
         is_in_order=match.positions is None,
     )
 
@@ -121,29 +121,3 @@ def _clusters(files: Sequence[ScoredRows], match: Match) -> NDArray[np.int32] | 
             keys = match.taken(file.model, file.marks.clusters)
             return np.unique(keys, return_inverse=True)[1].astype(np.int32)
     return None
-
-
-def _quality(
-    files: Sequence[ScoredRows],
-    match: Match,
-    truth: NDArray[Any],
-    scores: Mapping[str, NDArray[Any]],
-    pool: ThreadPoolExecutor,
-) -> Quality:
-    task: Task = files[0].task
-    models = [file.model for file in files]
-    clips = pool.map(lambda model: clipped(task, truth, scores[model]), models)
-    hashes = pool.map(lambda model: score_sha256(scores[model]), models)
-    return Quality(
-        read={file.model: len(file) for file in files},
-        nulls={file.model: len(file.gaps) for file in files},
-        clipped=dict(zip(models, clips, strict=True)),
-        incomplete=match.incomplete,
-        unmatched=match.unmatched,
-        duplicates=match.duplicates,
-        matched_by="order" if files[0].marks.ids is None else "id",
-        oldest=next((file.marks.oldest for file in files if file.marks.oldest), None),
-        newest=next((file.marks.newest for file in files if file.marks.newest), None),
-        score_sha256=dict(zip(models, hashes, strict=True)),
-        example="; ".join(match.examples),
-    )

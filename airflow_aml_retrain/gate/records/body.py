@@ -14,10 +14,10 @@ from airflow_aml_retrain.gate.decision import Decision
 from airflow_aml_retrain.gate.estimates import Against
 from airflow_aml_retrain.gate.judging.slice_checks import worst_first
 from airflow_aml_retrain.gate.metrics import Direction, Task, metrics_of
-from airflow_aml_retrain.gate.records.telling import telling_rows
 from airflow_aml_retrain.gate.rows import ANCHOR, CHALLENGER, CHAMPION, Rows
 from airflow_aml_retrain.gate.scores.curves import curves
 from airflow_aml_retrain.gate.scores.measured import Scores
+from airflow_aml_retrain.gate.scores.telling import telling_rows
 from airflow_aml_retrain.gate.statistics.intervals import interval
 from airflow_aml_retrain.gate.verdict import Verdict
 

@@ -19,8 +19,8 @@ from airflow_aml_retrain.gate.scores.binary import BinaryScores
 from airflow_aml_retrain.gate.scores.measured import Scores
 from airflow_aml_retrain.gate.statistics.clusters import clustered
 from airflow_aml_retrain.gate.statistics.distributions import clopper_pearson
-from airflow_aml_retrain.gate.statistics.influence import stretches
 from airflow_aml_retrain.gate.statistics.spread import Spread, worth
+from airflow_aml_retrain.gate.stretches import stretches
 
 _Numbers = NDArray[np.float64]
 

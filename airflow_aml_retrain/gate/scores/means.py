@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from airflow_aml_retrain.gate.estimates import Against, Estimate, Pairs
 from airflow_aml_retrain.gate.rows import Rows
 from airflow_aml_retrain.gate.statistics.clusters import Clustered, clustered
-from airflow_aml_retrain.gate.statistics.influence import Influence, Numbers, stretches
+from airflow_aml_retrain.gate.statistics.influence import Influence, Numbers
 from airflow_aml_retrain.gate.statistics.moments import spread_of_sums, to_eight_digits
 from airflow_aml_retrain.gate.statistics.spread import FEW, Spread
+from airflow_aml_retrain.gate.stretches import stretches
 
 
 def estimated(

@@ -20,8 +20,9 @@ from airflow_aml_retrain.gate.scores import one_vs_rest
 from airflow_aml_retrain.gate.scores.class_counts import ClassCounts
 from airflow_aml_retrain.gate.scores.means import estimated
 from airflow_aml_retrain.gate.scores.one_vs_rest import Columns, MacroAuc, macro_auc
-from airflow_aml_retrain.gate.statistics.influence import Influence, stretches
+from airflow_aml_retrain.gate.statistics.influence import Influence
 from airflow_aml_retrain.gate.statistics.steady import steady_mean
+from airflow_aml_retrain.gate.stretches import stretches
 
 _PRIOR: Final = str(Against.PRIOR)
 _NO_ORDER: Final = MacroAuc(0.5, 0.0)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from airflow_aml_retrain.gate.folded import BINS, bins, cut, order, reaches
 from airflow_aml_retrain.gate.rows import CHAMPION, Rows
 from airflow_aml_retrain.gate.rules.sections import OperatingPoint
-from airflow_aml_retrain.gate.statistics.influence import stretches
+from airflow_aml_retrain.gate.stretches import stretches
 
 NEVER: Final = np.float32(np.nan)
 """Above all scores."""

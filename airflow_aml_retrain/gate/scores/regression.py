@@ -18,8 +18,9 @@ from airflow_aml_retrain.errors import GateError
 from airflow_aml_retrain.gate.estimates import Against, Estimate
 from airflow_aml_retrain.gate.rows import CHALLENGER, Rows
 from airflow_aml_retrain.gate.scores.means import estimated
-from airflow_aml_retrain.gate.statistics.influence import Influence, Numbers, stretches
+from airflow_aml_retrain.gate.statistics.influence import Influence, Numbers
 from airflow_aml_retrain.gate.statistics.steady import steady_mean
+from airflow_aml_retrain.gate.stretches import stretches
 
 _RELATIVE: Final = ("rae", "rse", "r2")
 # Between these the fourth powers, of which the error of an error is made, are numbers.

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from airflow_aml_retrain.gate.rows import CHALLENGER, CHAMPION, Rows
-from airflow_aml_retrain.gate.statistics.influence import stretches
 from airflow_aml_retrain.gate.statistics.moments import to_eight_digits
+from airflow_aml_retrain.gate.stretches import stretches
 
 _BOXES: Final = 30
 _BARS: Final = 40

@@ -6,12 +6,10 @@ thresholds of all rows: that is how the models would be used. How many slices th
 for by whoever judges them (`holm`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from airflow_aml_retrain.gate.estimates import Against, Estimate
 from airflow_aml_retrain.gate.metrics import Task, metric_named
@@ -60,20 +58,6 @@ def vanished(rows: Rows, slices: Slices) -> tuple[str, ...]:
     """The slices that must exist and have no row."""
     there = {name for column in slices.needed for name in single(rows.slicings[column]).names}
     return tuple(name for name in slices.must_exist if name not in there)
-
-
-def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
-    """
-    *p_values* of one family, adjusted after Holm (1979, Scandinavian Journal of Statistics 6:65).
-
-    Those at or below alpha are then wrong, all together, with a probability of at most alpha.
-    """
-    given = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(given, kind="stable")
-    stepped = given[order] * np.arange(len(given), 0, -1)
-    adjusted = np.empty_like(given)
-    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
-    return adjusted
 
 
 def _of(name: str, part: Rows, slices: Slices, at: OperatingPoint | Cuts) -> list[SliceEstimate]:

@@ -12,9 +12,9 @@ from math import inf, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from airflow_aml_retrain.gate.statistics.influence import stretches
 from airflow_aml_retrain.gate.statistics.moments import spread_of_sums, to_eight_digits
 from airflow_aml_retrain.gate.statistics.spread import FEW, Spread
+from airflow_aml_retrain.gate.stretches import stretches
 
 _Numbers = NDArray[np.float64]
 

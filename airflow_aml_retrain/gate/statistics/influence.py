@@ -2,18 +2,14 @@
 How far each row moves a value.
 
 Law: near the truth every value is a mean over rows of one number each. These numbers add up to 0,
-and their spread is what the value's error is made of (reference: gate.md section 9). Rows are
-taken a stretch at a time, so that nothing as long as all of them has to be held.
+and their spread is what the value's error is made of (reference: gate.md section 9).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-
-_STRETCH: Final = 1 << 16
 
 Numbers = Callable[[slice], NDArray[np.float64]]
 """One number for each row of a stretch."""
@@ -39,8 +35,3 @@ class Influence:
             max(self.reach, other.reach),
             np.maximum(self.unseen, other.unseen) if other.unseen.size else self.unseen,
         )
-
-
-def stretches(rows: int) -> Iterator[slice]:
-    """All rows, so many at a time that what is computed of them stays in the processor's cache."""
-    return (slice(start, min(start + _STRETCH, rows)) for start in range(0, rows, _STRETCH))

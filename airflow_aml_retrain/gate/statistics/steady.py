@@ -9,7 +9,8 @@ so large that no sum of such parts is ever rounded.
 from math import frexp, inf, ldexp
 from typing import Final
 
-from airflow_aml_retrain.gate.statistics.influence import Numbers, stretches
+from airflow_aml_retrain.gate.statistics.influence import Numbers
+from airflow_aml_retrain.gate.stretches import stretches
 
 _DIGITS: Final = 53
 
