@@ -11,8 +11,8 @@ leaves when it fails, 2 what a wrong command does.
 
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -146,13 +146,39 @@ def _spend(file: Path, policy: Policy, now: datetime) -> Spend:
     """Spend from the ledger in *file*; every call of the command is a decision of its own."""
 
     def spend(rows: Rows) -> Use:
-        ledger = Ledger.from_json(file.read_bytes()) if file.exists() else Ledger()
-        at, alpha = now.isoformat(), policy.decision.alpha
-        use, after = ledger.use(rows.holdout, policy.holdout, alpha, at, at=at)
-        file.write_bytes(after.to_json())
+        with _locked(file):
+            ledger = Ledger.from_json(file.read_bytes()) if file.exists() else Ledger()
+            at, alpha = now.isoformat(), policy.decision.alpha
+            use, after = ledger.use(rows.holdout, policy.holdout, alpha, at, at=at)
+            # Whoever is stopped while writing leaves the ledger as it was.
+            whole = _beside(file, "new")
+            whole.write_bytes(after.to_json())
+            whole.replace(file)
         return use
 
     return spend
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Alone with *file*, among all that ask so: what two wrote at once would be one use."""
+    lock = _beside(file, "lock")
+    try:
+        lock.open("x").close()
+    except FileExistsError as exc:
+        msg = (
+            f"the ledger {file} is in use by another decision; run it again, or remove {lock} if "
+            "the one that left it was stopped"
+        )
+        raise GateError(msg) from exc
+    try:
+        yield
+    finally:
+        lock.unlink()
+
+
+def _beside(file: Path, ending: str) -> Path:
+    return file.with_name(f"{file.name}.{ending}")
 
 
 if __name__ == "__main__":

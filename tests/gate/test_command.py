@@ -65,6 +65,36 @@ def test_a_ledger_counts_the_uses_of_a_holdout(
     assert "hold-out exhausted" in capsys.readouterr().out
 
 
+def test_a_ledger_is_one_decision_s_at_a_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger, lock = tmp_path / "ledger.json", tmp_path / "ledger.json.lock"
+    lock.touch()
+
+    assert run(tmp_path, text(BAD), text(GOOD), "--ledger", str(ledger)) == 12
+    assert f"in use by another decision; run it again, or remove {lock}" in capsys.readouterr().out
+    assert (lock.exists(), ledger.exists()) == (True, False)
+
+    lock.unlink()
+    assert run(tmp_path, text(BAD), text(GOOD), "--ledger", str(ledger)) == 0
+    assert (lock.exists(), ledger.exists()) == (False, True)
+
+
+def test_a_ledger_that_cannot_be_written_stays_as_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = tmp_path / "ledger.json"
+    assert run(tmp_path, text(BAD), text(GOOD), "--ledger", str(ledger)) == 0
+    before = ledger.read_bytes()
+    # The new one is written here before it takes the old one's place.
+    (tmp_path / "ledger.json.new").mkdir()
+
+    assert run(tmp_path, text(BAD), text(GOOD), "--ledger", str(ledger)) == 12
+    assert "a file cannot be used" in capsys.readouterr().out
+    assert ledger.read_bytes() == before
+    assert not (tmp_path / "ledger.json.lock").exists()
+
+
 def test_a_policy_can_be_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "p.yaml"
     file.write_text(json.dumps(RULES))
