@@ -274,7 +274,12 @@ def _flips(policy: Policy, known: Known) -> Iterator[Need]:
         why = f"of two that are equally good {percent(rate)} flip, whatever their number"
         yield Need("flips.max_negative_rate", None, why)
         return
-    unsure = -normal_quantile(known.alpha) * sqrt(limit * (1 - limit))
-    varying = normal_quantile(known.power) * sqrt(rate * (1 - rate))
-    count = ceil(((unsure + varying) / (limit - rate)) ** 2)
+    count = rows_for_rate(rate, limit, known.alpha, known.power)
     yield Need("flips.max_negative_rate", count, f"if {percent(rate)} flip, half of all changes")
+
+
+def rows_for_rate(rate: float, limit: float, alpha: float, power: float) -> int:
+    """How many rows tell, with *power*, that a *rate* is not at its *limit*, if they differ."""
+    unsure = -normal_quantile(alpha) * sqrt(limit * (1 - limit))
+    varying = normal_quantile(power) * sqrt(rate * (1 - rate))
+    return ceil(((unsure + varying) / (limit - rate)) ** 2)

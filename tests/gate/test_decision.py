@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from io import BytesIO
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -218,6 +218,67 @@ def test_few_clusters_are_said_to_promise_less() -> None:
     assert "a probability of about 0.05, or of more, since its clusters are few." in str(
         body(decision, {})["guarantee"]
     )
+
+
+OF_ACCURACY = {"metrics": ["accuracy"]}
+
+
+def undecided(rules: Mapping[str, Any], *, parts: int = 2, skill: float = 0.5) -> dict[str, Any]:
+    """What is written where nothing but *rules* leaves two models in doubt that are alike."""
+    regions = {"region": [f"r{at * parts // ROWS}" for at in range(ROWS)]}
+    bound = {"metric": "auc", "at_least": 0.6}
+    old, new = model(skill, seed=1), model(skill, seed=2)
+    decision = decide(scored(old, **regions), scored(new, **regions), policy(bound, **rules))
+    assert decision.verdict is Verdict.INCONCLUSIVE
+    return dict(body(decision, {}))
+
+
+def test_it_is_said_how_many_rows_would_settle_the_negative_flips() -> None:
+    flips = undecided({"flips": {"max_negative_rate": 0.2}}, skill=0.3)
+
+    rate = flips["flips"]["negative_rate"]
+    assert 0.18 < rate < 0.2
+    doubt = 1.6449 * (0.2 * 0.8) ** 0.5 + 0.8416 * (rate * (1 - rate)) ** 0.5
+    assert flips["rows_needed"] == pytest.approx((doubt / (0.2 - rate)) ** 2, rel=0.001)
+    more = f"{flips['rows_needed'] - ROWS:,} more rows"
+    assert f"About {more} would settle it, were the rate as it looks." in flips["headline"]
+    assert f"About {more} of hold-out would settle it." in flips["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "parts", "told", "times"),
+    [
+        (
+            {"mode": "prove", "margin": 0.001, **OF_ACCURACY},
+            2,
+            "would settle it, were",
+            2,
+        ),
+        (
+            {"min_rows": 600, "on_underpowered": "inconclusive", **OF_ACCURACY},
+            4,
+            "100 more rows of it",
+            4,
+        ),
+        (
+            {"min_positives": 125, "on_underpowered": "inconclusive", **OF_ACCURACY},
+            5,
+            "100 more rows of it",
+            5,
+        ),
+    ],
+)
+def test_it_is_said_how_many_rows_would_settle_the_slices(
+    rules: Mapping[str, Any], parts: int, told: str, times: int
+) -> None:
+    written = undecided({"slices": {"columns": ["region"], "min_rows": 100, **rules}}, parts=parts)
+
+    doubtful = [each for each in written["slices"] if each["outcome"] == "inconclusive"]
+    needed = max(each["rows_needed"] or 0 for each in doubtful)
+    assert needed * times == pytest.approx(written["rows_needed"], rel=0.05)
+    assert told in written["headline"]
+    more = written["rows_needed"] - ROWS
+    assert f"About {more:,} more rows of hold-out would settle it." in written["next_step"]
 
 
 def test_a_spent_holdout_decides_nothing() -> None:

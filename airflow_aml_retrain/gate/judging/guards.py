@@ -6,12 +6,13 @@ negative flips must be proven small; churn warns; latency and size are bare numb
 """
 
 from collections.abc import Iterator, Mapping
-from math import isfinite
+from math import ceil, isfinite
 
 from airflow_aml_retrain.errors import GateError
 from airflow_aml_retrain.gate.facts import Facts
 from airflow_aml_retrain.gate.judging.results import CheckResult
-from airflow_aml_retrain.gate.judging.sentences import figure
+from airflow_aml_retrain.gate.judging.sentences import bill, figure
+from airflow_aml_retrain.gate.plan import rows_for_rate
 from airflow_aml_retrain.gate.rows import CHALLENGER, CHAMPION
 from airflow_aml_retrain.gate.rules.sections import Calibration, Flips, Operations
 from airflow_aml_retrain.gate.scores.calibration import CalibrationReport
@@ -44,13 +45,13 @@ def calibration_checks(
 
 
 def flip_checks(
-    rules: Flips | None, report: FlipReport | None, alpha: float
+    rules: Flips | None, report: FlipReport | None, alpha: float, power: float
 ) -> Iterator[CheckResult]:
     """Rows that only the champion had right, and rows that changed their answer."""
     if rules is None or report is None:
         return
     if rules.max_negative_rate is not None:
-        yield _negative_flips(rules.max_negative_rate, report, alpha)
+        yield _negative_flips(rules.max_negative_rate, report, alpha, power)
     if rules.max_churn is not None:
         yield _at_most("churn", rules.max_churn, report.churn, mode="point", severity="warn")
 
@@ -138,14 +139,18 @@ def _debiased(limit: float, report: CalibrationReport, severity: str) -> CheckRe
     )
 
 
-def _negative_flips(limit: float, report: FlipReport, alpha: float) -> CheckResult:
+def _negative_flips(limit: float, report: FlipReport, alpha: float, power: float) -> CheckResult:
     rate, low, high = report.negative_rate, report.negative_low, report.negative_high
+    needed, said = None, ""
     if high <= limit:
         outcome, word = Outcome.PASSED, "and surely at most"
     elif low > limit:
         outcome, word = Outcome.FAILED, "and surely more than"
     else:
         outcome, word = Outcome.INCONCLUSIVE, "and it is not shown to be at most"
+        if rate != limit:
+            needed = ceil(rows_for_rate(rate, limit, alpha, power) / report.worth)
+        said = f" {bill(needed, report.rows, what='rate')}"
     return CheckResult(
         name=f"negative flips at most {limit:g}",
         metric="negative flips",
@@ -160,9 +165,11 @@ def _negative_flips(limit: float, report: FlipReport, alpha: float) -> CheckResu
         high=high,
         alpha=alpha,
         method="clopper-pearson",
+        rows=report.rows,
+        rows_needed=needed,
         outcome=outcome,
         reason=f"The challenger gets {figure(rate)} of the rows wrong that the champion had right, "
-        f"{word} {limit:g}.",
+        f"{word} {limit:g}.{said}",
     )
 
 

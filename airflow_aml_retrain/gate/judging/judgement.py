@@ -7,6 +7,7 @@ slices can only keep a challenger out. Vetoes are corrected as one family, slice
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,13 +39,18 @@ from airflow_aml_retrain.gate.verdict import Outcome, Verdict, decide
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """Every result, and the verdict over them; *deciding* is the result it rests on."""
+    """
+    Every result, and the verdict over them; *deciding* is the result it rests on.
+
+    *rows* is how many there are, of which a check or a slice may see a part.
+    """
 
     verdict: Verdict
     checks: tuple[CheckResult, ...]
     slices: tuple[SliceResult, ...]
     calibration: Mapping[str, CalibrationReport] = field(default_factory=dict)
     flips: FlipReport | None = None
+    rows: int = 0
 
     @property
     def deciding(self) -> CheckResult | SliceResult:
@@ -55,7 +61,11 @@ class Judgement:
             *(check for check in self.checks if check.is_required and check.outcome is outcome),
             *(each for each in self.slices if each.outcome is outcome),
         ]
-        return max(there, key=_bill) if self.verdict is Verdict.INCONCLUSIVE else there[0]
+        return (
+            max(there, key=lambda each: self._bill(each) or 0)
+            if self.verdict is Verdict.INCONCLUSIVE
+            else there[0]
+        )
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -72,13 +82,20 @@ class Judgement:
 
     @property
     def rows_needed(self) -> int | None:
-        """How many rows the costliest inconclusive check would need."""
+        """How many rows of hold-out the costliest inconclusive check or slice would need."""
+        checks = (each for each in self.checks if each.is_required)
         bills = [
-            each.rows_needed
-            for each in self.checks
-            if each.is_required and each.outcome is Outcome.INCONCLUSIVE and each.rows_needed
+            bill
+            for each in (*checks, *self.slices)
+            if each.outcome is Outcome.INCONCLUSIVE and (bill := self._bill(each))
         ]
         return max(bills, default=None)
+
+    def _bill(self, result: CheckResult | SliceResult) -> int | None:
+        """What *result* needs as rows of the whole hold-out, with as many in its part as now."""
+        if not result.rows_needed or not result.rows:
+            return result.rows_needed
+        return ceil(result.rows_needed * max(self.rows, result.rows) / result.rows)
 
     @property
     def headline(self) -> str:
@@ -118,7 +135,7 @@ def judged(rows: Rows, scores: Scores, policy: Policy, use: Use, facts: Facts) -
     results = (
         *_checks(rows, scores, policy, doubt, facts),
         *calibration_checks(policy.calibration, reports),
-        *flip_checks(policy.flips, flipped, use.alpha),
+        *flip_checks(policy.flips, flipped, use.alpha, policy.decision.power),
         *operation_checks(policy.operations, facts),
     )
     require_proof(results)
@@ -131,6 +148,7 @@ def judged(rows: Rows, scores: Scores, policy: Policy, use: Use, facts: Facts) -
         slices=slices,
         calibration=reports,
         flips=flipped,
+        rows=len(rows),
     )
 
 
@@ -249,8 +267,3 @@ def require_proof(results: Sequence[CheckResult]) -> None:
         why = [each.reason for each in results if each.outcome is Outcome.NOT_MADE]
         msg = " ".join(["nothing is left that could prove the challenger good enough.", *why])
         raise GateError(msg)
-
-
-def _bill(result: CheckResult | SliceResult) -> float:
-    needed = result.rows_needed if isinstance(result, CheckResult) else None
-    return float(needed or 0)

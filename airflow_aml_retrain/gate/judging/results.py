@@ -69,7 +69,11 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SliceResult:
-    """One metric in one slice of the rows, the challenger against the champion."""
+    """
+    One metric in one slice of the rows, the challenger against the champion.
+
+    *rows_needed*, of this slice, would settle what is inconclusive; None where that is not known.
+    """
 
     slice: str
     metric: str
@@ -89,6 +93,7 @@ class SliceResult:
     underpowered: bool
     outcome: Outcome
     reason: str
+    rows_needed: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ def prove_sentence(check: Check, result: "CheckResult") -> str:
             return (
                 f"{seen}; {_asked(check)}, and {sure} it could be anything from "
                 f"{_best(check, result, bare=True)} to {_worst(check, result, bare=True)}. "
-                f"{_bill(result)}"
+                f"{bill(result.rows_needed, result.rows)}"
             )
 
 
@@ -69,6 +69,14 @@ def worse_or_better(loss: float) -> str:
     if abs(loss) < _NEARLY:
         return "the same"
     return f"{figure(abs(loss), 3)} {'worse' if loss > 0 else 'better'}"
+
+
+def bill(needed: int | None, rows: int | None, *, what: str = "difference") -> str:
+    """How many rows beside these *rows* would settle it; *needed* None where none would."""
+    if needed is None or rows is None:
+        return f"No number of rows will settle a {what} that is exactly the limit."
+    more = max(needed - rows, 1)
+    return f"About {more:,} more rows would settle it, were the {what} as it looks."
 
 
 def _seen(check: Check, result: "CheckResult") -> str:
@@ -127,10 +135,3 @@ def _beyond(margin: float) -> str:
     if margin < 0:
         return f"less than {figure(-margin)} better"
     return f"more than {figure(margin)} worse" if margin else "worse"
-
-
-def _bill(result: "CheckResult") -> str:
-    if result.rows_needed is None or result.rows is None:
-        return "No number of rows will settle a difference that is exactly the limit."
-    more = max(result.rows_needed - result.rows, 1)
-    return f"About {more:,} more rows would settle it, were the difference as it looks."

@@ -14,7 +14,7 @@ from airflow_aml_retrain.errors import GateError
 from airflow_aml_retrain.gate.grain import TOO_ALIKE
 from airflow_aml_retrain.gate.judging.checks import Doubt
 from airflow_aml_retrain.gate.judging.results import SliceResult
-from airflow_aml_retrain.gate.judging.sentences import figure, worse_or_better
+from airflow_aml_retrain.gate.judging.sentences import bill, figure, worse_or_better
 from airflow_aml_retrain.gate.metrics import Direction, metric_named
 from airflow_aml_retrain.gate.policy import Policy
 from airflow_aml_retrain.gate.rows import CHAMPION, Rows
@@ -22,7 +22,12 @@ from airflow_aml_retrain.gate.rules.check import Mode
 from airflow_aml_retrain.gate.rules.sections import Slices
 from airflow_aml_retrain.gate.scores.slices import SliceEstimate, is_close, slice_estimates
 from airflow_aml_retrain.gate.statistics.holm import holm
-from airflow_aml_retrain.gate.statistics.intervals import harm_p_value, interval, min_detectable
+from airflow_aml_retrain.gate.statistics.intervals import (
+    harm_p_value,
+    interval,
+    min_detectable,
+    rows_needed,
+)
 from airflow_aml_retrain.gate.verdict import Outcome
 
 
@@ -95,8 +100,10 @@ def _weighed(found: SliceEstimate, rules: Slices, doubt: Doubt, family: int) -> 
         outcome=Outcome.PASSED,
         reason="",
     )
+    if rules.mode is Mode.PROVE:
+        result = replace(result, rows_needed=_needed(found, margin, doubt))
     if found.underpowered:
-        return _blind(result, rules)
+        return _blind(result, found, rules)
     if _hangs_on_bits(found, rules, (low, high)):
         msg = f"in {found.slice} {TOO_ALIKE}"
         raise GateError(msg)
@@ -105,7 +112,20 @@ def _weighed(found: SliceEstimate, rules: Slices, doubt: Doubt, family: int) -> 
     return result if rules.mode is Mode.VETO else _proved(result, margin)
 
 
-def _blind(result: SliceResult, rules: Slices) -> SliceResult:
+def _needed(found: SliceEstimate, margin: float, doubt: Doubt) -> int | None:
+    """How many rows of the slice would prove that it is within *margin*, or that it is not."""
+    estimate = found.estimate
+    if not _is_told(found):
+        return None
+    loss = metric_named(found.metric).loss(estimate.reference or 0.0, estimate.challenger)
+    return rows_needed(estimate, margin - loss, doubt.alpha, doubt.power)
+
+
+def _blind(result: SliceResult, found: SliceEstimate, rules: Slices) -> SliceResult:
+    """Too few rows to be judged: what they would have proven counts only beside enough of them."""
+    hard = _unjudged(rules) is Outcome.INCONCLUSIVE
+    needed = max(found.enough, result.rows_needed or 0) if hard and found.enough else None
+    more = f" About {needed - result.rows:,} more rows of it would tell." if needed else ""
     count = f"{result.rows:,} rows"
     if result.positives is not None:
         count += f", {result.positives:,} of them positive"
@@ -113,7 +133,8 @@ def _blind(result: SliceResult, rules: Slices) -> SliceResult:
         result,
         outcome=_unjudged(rules),
         reason=f"{result.slice} has {count}: too few to judge its {result.title}; "
-        f"{_unseen(result.min_detectable)} could not be seen.",
+        f"{_unseen(result.min_detectable)} could not be seen.{more}",
+        rows_needed=needed,
     )
 
 
@@ -124,7 +145,10 @@ def _untold(result: SliceResult, rules: Slices) -> SliceResult:
     else:
         why = f"In {result.slice} the {result.title} of challenger or champion is no number"
     return replace(
-        result, outcome=_unjudged(rules), reason=f"{why}; whether it is worse cannot be told."
+        result,
+        outcome=_unjudged(rules),
+        reason=f"{why}; whether it is worse cannot be told.",
+        rows_needed=None,
     )
 
 
@@ -164,10 +188,13 @@ def _proved(result: SliceResult, margin: float) -> SliceResult:
         outcome, word = Outcome.FAILED, "is not"
     else:
         outcome, word = Outcome.INCONCLUSIVE, "is not shown to be"
+    needed = result.rows_needed if outcome is Outcome.INCONCLUSIVE else None
+    said = f" {bill(needed, result.rows)}" if outcome is Outcome.INCONCLUSIVE else ""
     return replace(
         result,
         outcome=outcome,
-        reason=f"{_seen(result)}; it {word} within {figure(margin)} of the champion's.",
+        reason=f"{_seen(result)}; it {word} within {figure(margin)} of the champion's.{said}",
+        rows_needed=needed,
     )
 
 

@@ -31,7 +31,8 @@ class FlipReport:
     Rows by whether the champion, then the challenger, had them right.
 
     *negative_rate* is the share of all rows that only the champion had right, with exact
-    (Clopper-Pearson) bounds; *churn* the share of rows that are answered differently.
+    (Clopper-Pearson) bounds; *churn* the share of rows that are answered differently. To those
+    bounds a row is *worth* less than one where rows go together.
     """
 
     right_right: int
@@ -43,10 +44,15 @@ class FlipReport:
     negative_high: float
     positive_rate: float
     churn: float
+    worth: float = 1.0
+
+    @property
+    def rows(self) -> int:
+        return self.right_right + self.right_wrong + self.wrong_right + self.wrong_wrong
 
     def to_mapping(self) -> dict[str, object]:
         """As the decision record holds it."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "worth"}
 
 
 def flips(rows: Rows, scores: Scores, alpha: float = 0.05) -> FlipReport:
@@ -68,6 +74,7 @@ def flips(rows: Rows, scores: Scores, alpha: float = 0.05) -> FlipReport:
         negative_high=high,
         positive_rate=wrong_right / len(rows),
         churn=changed / len(rows),
+        worth=each,
     )
 
 

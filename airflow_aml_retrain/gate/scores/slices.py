@@ -7,6 +7,7 @@ for by whoever judges them (`holm`).
 """
 
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Final
 
 import numpy as np
@@ -34,6 +35,7 @@ class SliceEstimate:
     *positives* are the positive rows (binary only). An *underpowered* one has fewer rows, or fewer
     of the rarer class, than the policy wants (of many classes: of the rarest that is there, and
     only for metrics that rest on single classes); its numbers may be NaN, its error infinite.
+    With *enough* rows it would not be, had they the same classes; None where one is not there.
     """
 
     slice: str
@@ -41,6 +43,7 @@ class SliceEstimate:
     estimate: Estimate
     positives: int | None
     underpowered: bool
+    enough: int | None
 
 
 def slice_estimates(rows: Rows, slices: Slices, point: OperatingPoint) -> list[SliceEstimate]:
@@ -70,9 +73,18 @@ def _of(name: str, part: Rows, slices: Slices, at: OperatingPoint | Cuts) -> lis
             positives=classes[-1] if part.task is Task.BINARY else None,
             underpowered=len(part) < slices.min_rows
             or (_rests_on_classes(part, metric) and min(classes) < slices.min_positives),
+            enough=_enough(part, metric, classes, slices),
         )
         for metric in slices.metrics
     ]
+
+
+def _enough(part: Rows, metric: str, classes: Sequence[int], slices: Slices) -> int | None:
+    if not _rests_on_classes(part, metric):
+        return slices.min_rows
+    if not min(classes):
+        return None
+    return max(slices.min_rows, ceil(len(part) * slices.min_positives / min(classes)))
 
 
 def _estimated(scores: Scores, metric: str, slices: Slices) -> Estimate:
