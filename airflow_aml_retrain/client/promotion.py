@@ -9,22 +9,21 @@ overwritten unseen: what is neither the candidate nor what served before is left
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from airflow_aml_retrain.client.aftermath import WAY_OUT, both_facts
 from airflow_aml_retrain.client.archive import Archive
 from airflow_aml_retrain.client.backend import Backend
-from airflow_aml_retrain.client.blobs import BlobStore, split_path
+from airflow_aml_retrain.client.blobs import BlobStore
 from airflow_aml_retrain.client.champion import HeldRecord
 from airflow_aml_retrain.client.publisher import Publisher
 from airflow_aml_retrain.client.witness import Witness
 from airflow_aml_retrain.errors import (
     BadInput,
     DeadlineExceeded,
-    LeaseHeld,
     NotUpdatable,
     PromotionFailed,
     PromotionRefused,
@@ -37,36 +36,11 @@ from airflow_aml_retrain.wire.proof import Proof
 
 log: Final = logging.getLogger(__name__)
 
-_WAY_OUT: Final = (
-    "A person must look, and where the next run cannot settle it either, end it with "
-    "accept_pending=True of UnfreezeEndpointOperator or RollbackEndpointOperator."
-)
-
 _UNSENT: Final = (BadInput, NotUpdatable, PromotionRefused)
 """What is raised before anything is sent to the service."""
 
 _GLANCES: Final = 3
 """Looks that are enough to see whether nothing has changed at all."""
-
-
-@contextmanager
-def both_facts(change: str) -> Iterator[None]:
-    """
-    Let nothing go wrong after *change* was accepted without a word on what serves.
-
-    Whatever was not foreseen becomes a `PromotionFailed`; `LeaseHeld` stays what it is, for
-    whoever raises it comes again and settles.
-    """
-    try:
-        yield
-    except (PromotionFailed, LeaseHeld):
-        raise
-    except RetrainError as exc:
-        msg = (
-            f"{change} was accepted, and then what came of it could not be told: {exc}. It is "
-            f"not verified and not undone. {_WAY_OUT}"
-        )
-        raise PromotionFailed(msg, undone=False) from exc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +108,7 @@ class Promotion:
                 f"{self.backend.name} now serves {serves}; evaluate again"
             )
             raise PromotionRefused(msg)
-        self._refuse_if_changed(Model(location=serves, probes=before_probes))
+        self._witness.refuse_if_changed(Model(location=serves, probes=before_probes))
         known = self._known(held, serves, probes=before_probes)
         before = replace(self._publisher.with_way_back(known), definition=definition)
         self._begun(held, candidate, before, owner=owner)
@@ -199,7 +173,7 @@ class Promotion:
         self.freeze(held, freeze)
         self.settle(held)
         earlier = held.record.freeze
-        target = (earlier and earlier.target) or self._earlier(held, archive)
+        target = (earlier and earlier.target) or self._publisher.earlier(held.record, archive)
         held.save(replace(held.record, freeze=replace(freeze, target=target)))
         serves = self._witness.serves()
         if serves == target.location and (proof := self._witness.look(target)).holds:
@@ -240,7 +214,7 @@ class Promotion:
         except (DeadlineExceeded, ServiceUnavailable) as exc:
             msg = (
                 f"the change to {pending.candidate.location} that {pending.owner} began at "
-                f"{pending.since} has not ended ({exc}); what will serve is not known. {_WAY_OUT}"
+                f"{pending.since} has not ended ({exc}); what will serve is not known. {WAY_OUT}"
             )
             raise PromotionFailed(msg, undone=False) from exc
         except RetrainError as exc:
@@ -263,21 +237,6 @@ class Promotion:
             log.warning("%s serves %s, which is not ours", self.backend.name, serves)
             held.save(held.record.foreign(serves))
 
-    def _refuse_if_changed(self, champion: Model) -> None:
-        """
-        Refuse where *champion* answers otherwise than when it was judged: with nothing sent.
-
-        The model is one part of what serves. Whoever changed another meanwhile made the decision
-        void, and an undo could not be verified by the answers of before.
-        """
-        if differing := self._witness.differing(champion):
-            msg = (
-                f"{self.backend.name} has changed since the decision: it still names "
-                f"{champion.location}, and answers {differing} probe rows otherwise than that "
-                "did; evaluate again"
-            )
-            raise PromotionRefused(msg)
-
     def _already(self, held: HeldRecord, candidate: Model) -> Proof | None:
         """The proof that *candidate* serves by an earlier try of this same promotion."""
         champion = held.record.champion
@@ -287,22 +246,6 @@ class Promotion:
             return None
         proof = self._witness.look(candidate)
         return proof if self._convinces(proof) else None
-
-    def _earlier(self, held: HeldRecord, archive: str | None) -> Model:
-        """The model to go back to."""
-        if archive:
-            place = split_path(archive)
-            if not self.store.exists(*place):
-                msg = f"there is no archived model at {archive}"
-                raise PromotionRefused(msg)
-            return Model(location=self.store.location(*place), archive=archive)
-        target = held.record.previous
-        if not target:
-            msg = f"no earlier model of {self.backend.name} is on record to go back to"
-            raise PromotionRefused(msg)
-        if target.archive:
-            return replace(target, location=self.store.location(*split_path(target.archive)))
-        return target
 
     def _known(self, held: HeldRecord, serves: str, *, probes: str) -> Model:
         """What is known of the model at *serves*, which serves now."""
@@ -383,7 +326,7 @@ class Promotion:
             there = self._brought_back(held, before, serves=serves, candidate=candidate.location)
             self._back(held, there)
         except RetrainError as exc:
-            msg = f"{why}. The undo was NOT verified: {exc}. {_WAY_OUT}"
+            msg = f"{why}. The undo was NOT verified: {exc}. {WAY_OUT}"
             return PromotionFailed(msg, undone=False)
         return PromotionFailed(f"{why}. The champion before it serves again.", undone=True)
 

@@ -20,7 +20,7 @@ from airflow_aml_retrain.errors import (
     ServiceUnavailable,
 )
 from airflow_aml_retrain.wire.blobs import require_unchanged
-from airflow_aml_retrain.wire.champion import Model
+from airflow_aml_retrain.wire.champion import ChampionRecord, Model
 from airflow_aml_retrain.wire.conversation import pause
 
 log: Final = logging.getLogger(__name__)
@@ -46,6 +46,22 @@ class Publisher:
         """Raise `PromotionRefused` unless the archived bytes of *model* are those on record."""
         if model.archive:
             self.archive.require(model)
+
+    def earlier(self, record: ChampionRecord, archive: str | None) -> Model:
+        """The model to go back to: that in *archive*, or by *record* the one before."""
+        if archive:
+            place = split_path(archive)
+            if not self.store.exists(*place):
+                msg = f"there is no archived model at {archive}"
+                raise PromotionRefused(msg)
+            return Model(location=self.store.location(*place), archive=archive)
+        target = record.previous
+        if not target:
+            msg = f"no earlier model of {self.backend.name} is on record to go back to"
+            raise PromotionRefused(msg)
+        if target.archive:
+            return replace(target, location=self.store.location(*split_path(target.archive)))
+        return target
 
     def with_way_back(self, model: Model) -> Model:
         """*model*, which serves, archived unless the service itself can go back to it."""

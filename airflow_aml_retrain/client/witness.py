@@ -8,7 +8,7 @@ from typing import Final
 from airflow_aml_retrain.client.backend import Backend
 from airflow_aml_retrain.client.blobs import BlobStore, split_path
 from airflow_aml_retrain.client.scoring import batch_answers
-from airflow_aml_retrain.errors import NotConfigured
+from airflow_aml_retrain.errors import NotConfigured, PromotionRefused
 from airflow_aml_retrain.wire.champion import Model
 from airflow_aml_retrain.wire.proof import Probe, Proof, probes_from_json, seen_serving
 
@@ -67,6 +67,21 @@ class Witness:
         if self.verify_batch and probes and proof.is_proven:
             return self._proven_by_batch(proof, probes, within)
         return proof
+
+    def refuse_if_changed(self, champion: Model) -> None:
+        """
+        Refuse where *champion* answers otherwise than when it was judged.
+
+        The model is one part of what serves. Whoever changed another meanwhile made the decision
+        void, and an undo could not be verified by the answers of before.
+        """
+        if differing := self.differing(champion):
+            msg = (
+                f"{self.backend.name} has changed since the decision: it still names "
+                f"{champion.location}, and answers {differing} probe rows otherwise than that "
+                "did; evaluate again"
+            )
+            raise PromotionRefused(msg)
 
     def differing(self, model: Model) -> int:
         """
