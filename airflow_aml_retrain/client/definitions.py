@@ -6,6 +6,7 @@ is what a promotion is for.
 """
 
 from hashlib import sha256
+from typing import Final
 
 from airflow_aml_retrain.client.backend import Backend
 from airflow_aml_retrain.client.blobs import BlobStore, split_path
@@ -16,9 +17,14 @@ from airflow_aml_retrain.errors import BadInput, NotConfigured, UnexpectedAnswer
 from airflow_aml_retrain.wire.arm import ArmVerbs, DefinitionVerbs
 from airflow_aml_retrain.wire.conversation import SETTLING, Conversation
 from airflow_aml_retrain.wire.definition import Definition
+from airflow_aml_retrain.wire.members import member
+from airflow_aml_retrain.wire.operations import Progress
 from airflow_aml_retrain.wire.payloads import by_reference, is_too_large, payloads
 from airflow_aml_retrain.wire.subscription import WebServiceId
 from airflow_aml_retrain.wire.transfer import changes, creation, exported, kept
+
+_PIPELINE: Final = frozenset({"assets", "input", "output", "package", "parameters"})
+"""Members, casefolded, of a definition by which a service answers as it does."""
 
 
 def definition_verbs(backend: Backend) -> DefinitionVerbs:
@@ -125,6 +131,9 @@ def ensure_twin(
     """
     Make the web service *twin* like *service* where it is missing; whether it was.
 
+    One whose creation failed is missing. Raises `NotConfigured` for one that answers by another
+    pipeline than *service*: a model would be judged in it as it never serves.
+
     Both are named as `Subscription.find` takes them, the twin with its group. *commitment_plan*
     is a resource id or "group/name". The twin reads from the storage account of *store*, whose
     key it is given. A definition of more than 3 MB goes by way of a blob under *place*
@@ -135,9 +144,11 @@ def ensure_twin(
         msg = f"{twin!r} is {service!r} itself: a twin is a second web service, for nobody's use"
         raise BadInput(msg)
     verbs, source = map(arm.definition, names)
-    if arm.run(_is_there(verbs), until=until):
-        return False
+    there = arm.run(_there(verbs), until=until)
     found = arm.run(source.settled(every=every), until=until)
+    if there and not _is_a_failed_creation(there):
+        _require_alike(found, there, source.title, verbs.title)
+        return False
     _require_same_account(found, store, source.title)
     body = creation(
         found,
@@ -148,24 +159,67 @@ def ensure_twin(
     )
     if is_too_large(body):
         body = _by_way_of_a_blob(body, store, place)
-    arm.run(_created(verbs, body, every), until=until)
+    before = there.modified if there else ""
+    arm.run(_created(verbs, body, every, before), until=until)
     return True
 
 
-def _is_there(verbs: DefinitionVerbs) -> Conversation[bool]:
+def _there(verbs: DefinitionVerbs) -> Conversation[Definition | None]:
     try:
-        yield from verbs.settled()
+        return (yield from verbs.settled())
     except UnexpectedAnswer as exc:
         if exc.status != 404:
             raise
-        return False
-    return True
+        return None
 
 
-def _created(verbs: DefinitionVerbs, body: dict[str, object], every: float) -> Conversation[None]:
+def _is_a_failed_creation(found: Definition) -> bool:
+    return found.progress is Progress.FAILED and not found.assets and not _is_kept_apart(found)
+
+
+def _is_kept_apart(definition: Definition) -> bool:
+    """Whether the service keeps the assets in a blob, and does not show them."""
+    apart = member(definition.properties, "payloadsInBlobStorage") is True
+    return apart and not definition.assets
+
+
+def _require_alike(service: Definition, twin: Definition, name: str, twin_name: str) -> None:
+    # As files: what a file withholds is then withheld on both sides.
+    mine, theirs = kept(exported(service)), kept(exported(twin))
+    compared = _PIPELINE
+    if _is_kept_apart(service) or _is_kept_apart(twin):
+        compared = _PIPELINE - {"assets"}
+    else:
+        models = theirs.serving().models
+        for key in mine.serving().models.keys() & models.keys():
+            # Its own trained model is what a twin is for.
+            mine = mine.having(key, models[key].location)
+            theirs = theirs.having(key, models[key].location)
+    others = [path for path in mine.differences(theirs) if _head(path) in compared]
+    if others:
+        msg = (
+            f"{twin_name} is there and differs from {name} in {', '.join(others)}: a model would "
+            "be judged in another pipeline than it serves in. Delete it, and it is made anew; or "
+            f"let ImportDefinitionOperator put what {name} has there into it"
+        )
+        raise NotConfigured(msg)
+
+
+def _head(path: str) -> str:
+    """The member that *path* ("package.nodes") begins with, casefolded."""
+    return path.partition(".")[0].partition("[")[0].casefold()
+
+
+def _created(
+    verbs: DefinitionVerbs, body: dict[str, object], every: float, before: str
+) -> Conversation[None]:
+    """Create it; *before* is when a creation ended that failed, as the service writes it."""
     operation = yield from verbs.create(body)
     yield from verbs.followed(
-        operation, every=every, seen=lambda found: bool(found.modified), settling=SETTLING
+        operation,
+        every=every,
+        seen=lambda found: found.modified not in {"", before},
+        settling=SETTLING,
     )
 
 

@@ -65,7 +65,8 @@ class CreateTwinOperator(BaseOperator):
     Make sure that a new web service has a twin to stage models on, and return its asset URI.
 
     A new web service has one endpoint, which its users call; so a retrained model is judged on a
-    second web service like it. A twin that exists is left as it is. It gets keys of its own,
+    second web service like it. A twin that exists is left as it is, and refused if its
+    pipeline differs; one whose creation failed is made again. It gets keys of its own,
     which are never stored, and reads models with the key of the storage connection.
 
     :param service: The web service to be like: "resource group/name", or its resource id.

@@ -8,7 +8,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from airflow_aml_retrain.client.backend import Backend
-from airflow_aml_retrain.client.blobs import BlobStore
+from airflow_aml_retrain.client.blobs import BlobStore, split_path
 from airflow_aml_retrain.client.definitions import (
     changed_since,
     definition_of,
@@ -17,7 +17,7 @@ from airflow_aml_retrain.client.definitions import (
     require_readable,
 )
 from airflow_aml_retrain.client.resource_manager import manager
-from airflow_aml_retrain.errors import BadInput, NotConfigured, NotUpdatable
+from airflow_aml_retrain.errors import BadInput, NotConfigured, NotUpdatable, UpdateFailed
 from airflow_aml_retrain.wire.blobs import choose_resource
 from airflow_aml_retrain.wire.definition import Definition
 from airflow_aml_retrain.wire.payloads import LIMIT
@@ -142,3 +142,52 @@ def test_a_twin_with_a_definition_over_3_mb_is_made_by_way_of_a_blob(
     with resources.backend(f"{GROUP}/{name}") as twin:
         assert [blob.size for blob in resources.store.list(container)] > [LIMIT]
         assert answers(twin, ROWS) == answers(large, ROWS)
+
+
+def test_a_twin_whose_creation_failed_is_made_by_the_next_try(
+    resources: Resources, service: Backend, container: str
+) -> None:
+    name = f"twin-{uuid.uuid4().hex[:8]}"
+    resources.emulator.control.fail_next(
+        {"fail_operation": "no such plan"}, plane="resources", method="PUT", path=name
+    )
+    with pytest.raises(UpdateFailed, match="no such plan"):
+        twin_of(resources, service, container, name)
+
+    assert twin_of(resources, service, container, name)
+
+    with resources.backend(f"{GROUP}/{name}") as twin:
+        assert answers(twin, ROWS) == answers(service, ROWS)
+
+
+def test_a_twin_may_hold_another_model_and_another_title_and_is_left_as_it_is(
+    resources: Resources, service: Backend, container: str
+) -> None:
+    name = f"twin-{uuid.uuid4().hex[:8]}"
+    twin_of(resources, service, container, name)
+    candidate = resources.foundry.candidate("good", census_like(300), container)
+    place = split_path(candidate.archive)
+    with resources.backend(f"{GROUP}/{name}") as twin:
+        verbs: Any = twin.verbs
+        (resource,) = twin.run(verbs.serving()).models
+        operation = twin.run(verbs.publish(resources.store.reference(*place)))
+        twin.run(
+            verbs.followed(operation, resource=resource, location=candidate.location, every=0.1)
+        )
+        update(twin, {"title": "For nobody's use"})
+
+        assert not twin_of(resources, service, container, name)
+        assert twin.run(verbs.serving()).models[resource].location == candidate.location
+
+
+def test_a_twin_that_answers_by_another_pipeline_is_refused_and_what_differs_is_said(
+    resources: Resources, service: Backend, container: str
+) -> None:
+    name = f"twin-{uuid.uuid4().hex[:8]}"
+    twin_of(resources, service, container, name)
+    with resources.backend(f"{GROUP}/{name}") as twin:
+        other = {**definition_of(twin).properties["input"], "description": "Another"}  # type: ignore[dict-item] # JSON
+        update(twin, {"input": other})
+
+    with pytest.raises(NotConfigured, match=r"differs from .* in input.description: .* Delete it"):
+        twin_of(resources, service, container, name)
