@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_aml_retrain.gate.decision import Decision, Spend
     from airflow_aml_retrain.gate.facts import Facts
     from airflow_aml_retrain.gate.holdout.ledger import Use
+    from airflow_aml_retrain.gate.judging.results import Precondition
     from airflow_aml_retrain.gate.policy import Policy
     from airflow_aml_retrain.gate.rows import Rows
     from airflow_aml_retrain.operators.evaluate import EvaluateModelOperator
@@ -65,11 +66,9 @@ def _by_scored_rows(
     _require_unchanged(scored["champion"], scored["challenger"], model)
     champion = scored["champion"]
     record = ChampionStore(store, operator.records).read(champion["endpoint"])
-    anchor = _anchor(operator, store, record)
+    anchor = _anchor(operator, store, policy, record, champion["after"])
     if anchor is not None:
         scored["anchor"] = anchor
-    else:
-        _require_guarded(store, policy, record, champion["after"])
     candidate = _dated(operator, context, model)
     with ExitStack() as stack:
         sources = {
@@ -93,7 +92,8 @@ def _by_scored_rows(
     models = {"champion": known, "challenger": asdict(replace(candidate, probes=new))}
     if anchor is not None:
         models["anchor"] = {"endpoint": anchor["endpoint"], "location": anchor["after"]}
-    return Case(decision, models)
+    met = (*decision.preconditions, _staging_seen(scored["challenger"]))
+    return Case(replace(decision, preconditions=met), models)
 
 
 def _probes(
@@ -200,12 +200,17 @@ def _no_anchor(store: "BlobStore", record: "ChampionRecord", serves: str) -> str
 
 
 def _anchor(
-    operator: "EvaluateModelOperator", store: "BlobStore", record: "ChampionRecord"
+    operator: "EvaluateModelOperator",
+    store: "BlobStore",
+    policy: "Policy",
+    record: "ChampionRecord",
+    serves: str,
 ) -> Mapping[str, str] | None:
-    """What the anchor scored; None where none did."""
+    """What the anchor scored; None where none did, and need not beside what *serves*."""
     from airflow_aml_retrain.client.anchor import locations
 
     if not operator.anchor or given(str(operator.anchor)) is None:
+        _require_guarded(store, policy, record, serves)
         return None
     anchor = _scored(operator, "anchor")
     _require_still("anchor", anchor)
@@ -344,6 +349,24 @@ def _require_unchanged(
             f"{model.location}; somebody else used it; run it again"
         )
         raise GateError(msg)
+
+
+def _staging_seen(challenger: Mapping[str, str]) -> "Precondition":
+    """Whether it could be read that staging served the candidate, after `_require_unchanged`."""
+    from airflow_aml_retrain.gate.judging.results import Precondition
+
+    seen = bool(challenger["after"])
+    return Precondition(
+        name="staging_seen",
+        required="the candidate",
+        observed="the candidate" if seen else "unknown",
+        passed=seen,
+        reason="The staging endpoint served the candidate before and after it scored the rows."
+        if seen
+        else "What the staging endpoint serves could not be read, so nothing shows that it scored "
+        "the rows with the candidate; use a connection that may read it.",
+        severity="warn",
+    )
 
 
 def _require_still(who: str, scored: Mapping[str, str]) -> None:

@@ -228,7 +228,9 @@ def undecided(rules: Mapping[str, Any], *, parts: int = 2, skill: float = 0.5) -
     regions = {"region": [f"r{at * parts // ROWS}" for at in range(ROWS)]}
     bound = {"metric": "auc", "at_least": 0.6}
     old, new = model(skill, seed=1), model(skill, seed=2)
-    decision = decide(scored(old, **regions), scored(new, **regions), policy(bound, **rules))
+    decision = decide(
+        scored(old, TRUTH, **regions), scored(new, TRUTH, **regions), policy(bound, **rules)
+    )
     assert decision.verdict is Verdict.INCONCLUSIVE
     return dict(body(decision, {}))
 

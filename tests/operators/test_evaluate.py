@@ -157,19 +157,37 @@ def test_a_foreign_champion_is_not_all_that_a_challenger_is_compared_with(
 def test_why_the_anchor_was_not_compared_with_is_told_by_what_serves(
     desk: Desk, served: str, why: str
 ) -> None:
-    for who in ("champion", "challenger"):
-        lines = [f"{at % 2},{(at * 7 % 100) / 200 + at % 2 * 0.3:.3f}" for at in range(1000)]
-        content = "\n".join(["income,Scored Probabilities", *lines]).encode()
-        desk.world.store.write(desk.container, f"{who}.csv", content)
-        desk.world.store.write(desk.container, "rows.csv", content)
-    scored = {"champion": served, "challenger": "https://a/challenger"}
-    dag = anchored(desk, scored, champion="https://a/ours", anchor="https://a/old")
+    written = judged(desk, {"champion": served, "challenger": "https://a/challenger"})
 
-    desk.run(dag)
+    assert [each["reason"] for each in written["checks"] if why in each["reason"]]
 
+
+def judged(desk: Desk, served: Mapping[str, str]) -> Mapping[str, Any]:
+    """What is written of a champion on record and a challenger that scored as it did."""
+    lines = [f"{at % 2},{(at * 7 % 100) / 200 + at % 2 * 0.3:.3f}" for at in range(1000)]
+    content = "\n".join(["income,Scored Probabilities", *lines]).encode()
+    for name in ("champion", "challenger", "rows"):
+        desk.world.store.write(desk.container, f"{name}.csv", content)
+    desk.run(anchored(desk, served, champion="https://a/ours", anchor="https://a/old"))
     place = split_path(desk.xcom("evaluate")["decision"])
-    checks: Any = DecisionRecord.from_json(desk.world.store.read(*place)).body["checks"]
-    assert [each["reason"] for each in checks if why in each["reason"]]
+    return DecisionRecord.from_json(desk.world.store.read(*place)).body
+
+
+@pytest.mark.parametrize(
+    ("read_back", "told"),
+    [
+        ("https://a/new", "served the candidate before and after it scored"),
+        ("", "could not be read, so nothing shows that it scored the rows with the candidate"),
+    ],
+)
+def test_it_is_said_whether_staging_was_seen_with_the_candidate(
+    desk: Desk, read_back: str, told: str
+) -> None:
+    written = judged(desk, {"champion": "https://a/ours", "challenger": read_back})
+
+    (seen,) = [each for each in written["preconditions"] if each["name"] == "staging_seen"]
+    assert (seen["passed"], seen["severity"]) == (bool(read_back), "warn")
+    assert told in seen["reason"]
 
 
 def landed(desk: Desk, who: str, scores: list[float]) -> ScoredData:
