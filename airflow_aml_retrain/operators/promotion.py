@@ -82,7 +82,7 @@ class Change:
 
         None if *deferring* and the service is still at work on it: it is pending then.
         """
-        from airflow_aml_retrain.client.promotion import both_facts
+        from airflow_aml_retrain.client.aftermath import both_facts
 
         if self.champions.read(self.backend.uri).pending:
             # What an earlier run left half done is settled whatever this one decided.

@@ -107,7 +107,7 @@ class UpdateDefinitionOperator(PatchEndpointOperator):
         return self._told(change, outcome or change.finish())
 
     def execute_promoted(self, context: "Context", event: object) -> dict[str, Any]:
-        from airflow_aml_retrain.client.promotion import both_facts
+        from airflow_aml_retrain.client.aftermath import both_facts
         from airflow_aml_retrain.operators.promotion import Change
 
         with self.turn(context), both_facts(f"the update of {self.service}"):

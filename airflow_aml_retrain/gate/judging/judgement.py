@@ -83,13 +83,11 @@ class Judgement:
     @property
     def rows_needed(self) -> int | None:
         """How many rows of hold-out the costliest inconclusive check or slice would need."""
-        checks = (each for each in self.checks if each.is_required)
-        bills = [
-            bill
-            for each in (*checks, *self.slices)
-            if each.outcome is Outcome.INCONCLUSIVE and (bill := self._bill(each))
+        there: list[CheckResult | SliceResult] = [c for c in self.checks if c.is_required]
+        open_ones = [
+            each for each in (*there, *self.slices) if each.outcome is Outcome.INCONCLUSIVE
         ]
-        return max(bills, default=None)
+        return max((bill for each in open_ones if (bill := self._bill(each))), default=None)
 
     def _bill(self, result: CheckResult | SliceResult) -> int | None:
         """What *result* needs as rows of the whole hold-out, with as many in its part as now."""

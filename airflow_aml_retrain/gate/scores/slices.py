@@ -6,6 +6,7 @@ thresholds of all rows: that is how the models would be used. How many slices th
 for by whoever judges them (`holm`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
