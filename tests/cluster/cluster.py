@@ -177,7 +177,7 @@ class Cluster:
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self._volume("logs")),
             "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": self.addresses[
-                "localhost:8974"
+                "127.0.0.1:8974"
             ].rpartition(":")[2],
             "PYTHONPATH": str(_PATH),
         }
