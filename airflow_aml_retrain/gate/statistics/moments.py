@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from airflow_aml_retrain.gate.statistics.spread import FEW, Spread
 
-_POWERS: Final = 5
 _PLENTY: Final = 10_000
 _ROUNDING: Final = 1e-12
 """What is left of a sum of squares once a mean is taken off, if it is rounding alone."""
