@@ -57,8 +57,7 @@ def read_models(table: str, wasb_conn_id: str = "wasb_default") -> list[ModelRow
     from airflow.sdk import get_current_context
 
     models = models_in(_blob(table, wasb_conn_id) if "/" in table else _variable(table))
-    if models.refused:
-        get_current_context()["ti"].xcom_push(key=REFUSED, value=models.refused)
+    get_current_context()["ti"].xcom_push(key=REFUSED, value=models.refused)
     return models.rows
 
 

@@ -81,6 +81,12 @@ def test_our_image_is_built_by_one_service_and_the_others_are_pulled_by_version(
     assert all(image.rpartition(":")[2][:1].isdecimal() for image in foreign)
 
 
+def test_nobody_asks_a_registry_for_our_image() -> None:
+    asking = {n for n, s in SERVICES.items() if s.said.get("pull_policy", "missing") != "never"}
+
+    assert asking == {name for name, service in SERVICES.items() if not service.is_ours}
+
+
 def test_whoever_is_waited_for_has_time_to_start_on_a_busy_machine() -> None:
     awaited = {name for service in SERVICES.values() for name in service.waits_for} - TO_END
 
