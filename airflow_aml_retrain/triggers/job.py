@@ -121,5 +121,5 @@ def resumed(verbs: JobVerbs, job: JobId, *, every: float) -> Conversation[JobRep
     its end, and from then on the crowd stays spread.
     """
     soonest = min(every, max(every / 2, _DEFERRED))
-    yield Pause(soonest, spread=max(0.1, 2 * (every / soonest - 1)))
-    return (yield from wait(verbs, job, every=every))
+    first = Pause(soonest, spread=max(0.1, 2 * (every / soonest - 1)))
+    return wait(verbs, job, every=every, first=first)

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Final, NewType, Protocol
 
 from airflow_aml_retrain.errors import JobCancelled, JobFailed, UnexpectedAnswer
-from airflow_aml_retrain.wire.conversation import Conversation, pause
+from airflow_aml_retrain.wire.conversation import Conversation, Pause
 
 JobId = NewType("JobId", str)
 
@@ -59,13 +59,20 @@ class JobVerbs(Protocol):
     def poll(self, job: JobId) -> Conversation[JobReport]: ...
 
 
-def wait(verbs: JobVerbs, job: JobId, *, every: float) -> Conversation[JobReport]:
-    """Poll every *every* seconds until the job's state is final."""
+def wait(
+    verbs: JobVerbs, job: JobId, *, every: float, first: Pause | None = None
+) -> Conversation[JobReport]:
+    """Poll every *every* seconds until the job's state is final; *first* is a pause before that."""
+    # Pauses yielded here: thousands wait at once, and a generator more for each would be walked
+    # over by every collection of garbage.
+    if first is not None:
+        yield first
+    rest = Pause(every)
     while True:
         report = yield from verbs.poll(job)
         if report.state.is_final:
             return report
-        yield from pause(every)
+        yield rest
 
 
 def started(verbs: JobVerbs, job: JobId) -> Conversation[None]:

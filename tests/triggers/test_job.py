@@ -1,6 +1,7 @@
 """What waiting promises: any end is told once, an outage ends nothing, a person's kill cancels."""
 
 import asyncio
+import gc
 import importlib
 import json
 import pkgutil
@@ -148,6 +149,14 @@ async def test_a_wait_whose_key_is_refused_reads_it_anew_for_all_that_share_it(
     asked = [each["path"].rpartition("/")[2] for each in control.requests(seen)]
     assert control.faults() == []
     assert asked.count("default") == len(["looked up", "read anew"])
+
+
+async def test_what_lived_before_the_first_wait_stops_no_loop_to_be_collected(job: str) -> None:
+    stays = vars(airflow_aml_retrain.triggers)
+
+    await fired(trigger(job, deadline=PAST))
+
+    assert not any(each is stays for each in gc.get_objects())
 
 
 async def test_the_deadline_is_an_absolute_time_and_is_told_as_such(job: str) -> None:
