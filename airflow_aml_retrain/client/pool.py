@@ -3,9 +3,9 @@ One HTTP session per event loop, shared by all triggers that wait in it.
 
 Law: a session lives exactly as long as somebody holds a lease on it, so nothing has to be closed
 by hand and nothing leaks. It carries no credential and no cookie (each request brings its own),
-which is why endpoints and connections may share its sockets. No more than `AT_ONCE` requests are
-under way; who waits for a turn has nothing made yet, for a crowd of half-made requests is what
-each collection of garbage would walk over.
+which is why endpoints and connections may share its sockets. No more than `AT_ONCE` requests to a
+host are under way, so one that hangs keeps nobody from the others; who waits for a turn has nothing
+made yet, for a crowd of half-made requests is what each collection of garbage would walk over.
 
 The registry is weak in the loop: sockets belong to one loop, so a loop that is gone takes its
 entry with it, and no state passes from one loop to another.
@@ -14,6 +14,7 @@ entry with it, and no state passes from one loop to another.
 import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
@@ -26,16 +27,24 @@ READ_TIMEOUT: Final = 120.0
 """Seconds of silence; the service itself gives up on a scoring request after about 90."""
 
 AT_ONCE: Final = 100
-"""Requests of one event loop that are under way at a time, and so the sockets they need."""
+"""Requests of one event loop to one host that are under way at a time: the sockets they need."""
 
 
 @dataclass(slots=True)
 class Pool:
-    """A session, and the turns at it: a request is made when its turn has come."""
+    """A session, and for each host the turns at it: a request is made when its turn has come."""
 
     session: "aiohttp.ClientSession"
-    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     leases: int = 0
+    _turns: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+
+    def turn_at(self, url: str) -> asyncio.Semaphore:
+        """What is held while a request to *url* is under way."""
+        host = urlsplit(url).netloc
+        turns = self._turns.get(host)
+        if turns is None:
+            turns = self._turns[host] = asyncio.Semaphore(AT_ONCE)
+        return turns
 
 
 _shared: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Pool]] = WeakKeyDictionary()
@@ -78,7 +87,7 @@ def _opened() -> "aiohttp.ClientSession":
         total=None, sock_connect=CONNECT_TIMEOUT, sock_read=READ_TIMEOUT
     )
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=AT_ONCE),
+        connector=aiohttp.TCPConnector(limit=0, limit_per_host=AT_ONCE),
         timeout=timeout,
         cookie_jar=aiohttp.DummyCookieJar(),
     )

@@ -2,8 +2,11 @@
 What the triggers of one event loop share: one look-up, one token, one `Backend`.
 
 Law: weak in the loop, for sockets and locks belong to one; weak in what is shared, which lives
-only as long as somebody uses it. So a key that was read is forgotten with its last user. A
-look-up that failed or was cancelled is nobody else's: the next one looks for itself.
+only as long as somebody uses it. So a key that was read is forgotten with its last user. Whoever
+comes while a look-up is under way shares what comes of it, trouble too: of a thousand that begin
+while a service hangs, none waits for the time-outs of those before it. Whoever comes later looks
+anew. A look-up belongs to no one of them: whoever is cancelled ends its own waiting, and the last
+one the look-up.
 """
 
 import asyncio
@@ -17,9 +20,17 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
+class _LookUp(Generic[T]):
+    """One that is under way, and how many wait for it."""
+
+    task: asyncio.Task[T]
+    waiting: int = 0
+
+
+@dataclass(slots=True)
 class _Loop(Generic[T]):
     values: WeakValueDictionary[Hashable, T] = field(default_factory=WeakValueDictionary)
-    locks: WeakValueDictionary[Hashable, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    look_ups: dict[Hashable, _LookUp[T]] = field(default_factory=dict)
     good_until: WeakKeyDictionary[T, float] = field(default_factory=WeakKeyDictionary)
 
 
@@ -45,18 +56,31 @@ class Shared(Generic[T]):
 
     async def found(self, key: Hashable, look_up: Callable[[], Awaitable[T]]) -> T:
         """The same where making it takes a while: whoever wants it meanwhile waits for it."""
-        # Not in line behind those who wait: of a crowd, more may come than leave the line.
         value = self._good(key)
         if value is not None:
             return value
+        look_ups = self._here().look_ups
+        mine = look_ups.get(key)
+        if mine is None:
+            mine = look_ups[key] = _LookUp(asyncio.create_task(self._kept(key, look_up)))
+        mine.waiting += 1
+        try:
+            # A task of its own: who came first may leave first.
+            await asyncio.wait([mine.task])
+            return mine.task.result()
+        finally:
+            mine.waiting -= 1
+            if (not mine.waiting or mine.task.done()) and look_ups.get(key) is mine:
+                # Out of the way first: whoever comes while it is being cancelled begins another.
+                del look_ups[key]
+                mine.task.cancel()
+
+    async def _kept(self, key: Hashable, look_up: Callable[[], Awaitable[T]]) -> T:
+        value = await look_up()
         here = self._here()
-        lock = here.locks.setdefault(key, asyncio.Lock())
-        async with lock:
-            value = self._good(key)
-            if value is None:
-                value = here.values[key] = await look_up()
-                here.good_until[value] = _now() + self._good_for
-            return value
+        here.values[key] = value
+        here.good_until[value] = _now() + self._good_for
+        return value
 
     def _good(self, key: Hashable) -> T | None:
         here = self._here()

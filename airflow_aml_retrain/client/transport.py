@@ -120,7 +120,7 @@ class AsyncTransport:
         if request.credential is Credential.AZURE_AD:
             self._tokens[_task()] = key
         begun = time.monotonic()
-        async with Lease() as pool, pool.turns:
+        async with Lease() as pool, pool.turn_at(request.url):
             return await _asked(pool.session, request, key, self._way(request.url), begun)
 
     async def _make_ready(self, request: Request) -> None:

@@ -15,7 +15,7 @@ from airflow_aml_retrain.errors import BadInput, DeadlineExceeded, NotConfigured
 from airflow_aml_retrain.wire.blobs import ModelBlob
 from airflow_aml_retrain.wire.jobs import JobId, JobState, started, wait
 from airflow_aml_retrain.wire.secret import Secret
-from tests.client.loopback import Heard, Loopback, Reply, Say
+from tests.client.loopback import Heard, Loopback, Reply, Say, loopback
 
 PATH = "/workspaces/w/services/s"
 TRAIN = ModelBlob("https://a.test/", "c/train.csv", Secret("?sig=a%2Bb%3D"))
@@ -147,6 +147,33 @@ async def test_of_a_crowd_no_more_requests_are_made_than_are_under_way(
 
     assert made == 3
     assert len(await asyncio.gather(*crowd)) == 20
+
+
+async def test_a_service_that_hangs_keeps_nobody_from_another(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "AT_ONCE", 2)
+    arrived, may_answer = Semaphore(0), Event()
+
+    def hangs(heard: Heard) -> Reply:
+        arrived.release()
+        may_answer.wait(10)
+        return Say({"StatusCode": "Running"})
+
+    server.script = hangs
+    hanging = backend_of(server)
+    crowd = [asyncio.create_task(hanging.arun(hanging.verbs.poll(JOB))) for _ in range(5)]
+    for _ in range(2):
+        assert await asyncio.to_thread(arrived.acquire, timeout=10)
+
+    with loopback() as other:
+        other.says(Say({"StatusCode": "Finished"}))
+        well = backend_of(other)
+        report = await asyncio.wait_for(well.arun(well.verbs.poll(JOB)), 5)
+    may_answer.set()
+
+    assert report.state is JobState.SUCCEEDED
+    assert len(await asyncio.gather(*crowd)) == 5
 
 
 async def test_a_cancelled_conversation_gives_its_lease_back(server: Loopback) -> None:
