@@ -3,15 +3,15 @@ Which batches a consumer has learned from: its runs, and what each of them was g
 
 Law: what a run is given is bound to it before it reads anything, so that its retries are given the
 same, and two runs are never given the same batch as new while both may learn from it. It counts
-as consumed when the run has made its data of it. What a run had that failed, or that ended
-before that, is new to the next; where it is cleared after all, it is given the same again.
+as consumed when the run has made its data of it. What a run had whose journey failed, or that
+ended before that, is new to the next; where it is cleared after all, it is given the same again.
 """
 
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
-from typing import Final
+from typing import Final, Protocol, Self
 from urllib.parse import quote
 
 from airflow_aml_retrain.client.blobs import BlobStore
@@ -26,7 +26,7 @@ _KEPT: Final = 1000
 
 
 class Ended(Enum):
-    """How a run ended."""
+    """How a run ended for one who learned in it."""
 
     SUCCESS = "success"
     FAILED = "failed"
@@ -39,7 +39,8 @@ class Share:
     What *run* learns from: all batches up to *last*, of which those from *first* on are new to it.
 
     *cutoff* is when the last of them was written down (ISO 8601), *is_consumed* whether the run's
-    data has been made. None is new where *first* is above *last*. *dag* is whose run it is.
+    data has been made. None is new where *first* is above *last*. *dag* is whose run it is; *group*
+    and *index* say whose tasks in it, by their prefix and, where they are mapped, their map index.
     """
 
     run: str
@@ -48,6 +49,8 @@ class Share:
     cutoff: str
     is_consumed: bool = False
     dag: str = ""
+    group: str = ""
+    index: int = -1
 
     def is_of(self, dag: str, run: str) -> bool:
         return self.run == run and self.dag in {dag, ""}
@@ -55,6 +58,52 @@ class Share:
     @property
     def is_new(self) -> bool:
         return self.first <= self.last
+
+
+class Task(Protocol):
+    """A task of a run, as Airflow knows it."""
+
+    @property
+    def dag_id(self) -> str: ...
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def task_id(self) -> str: ...
+    @property
+    def map_index(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learner:
+    """
+    Who learns in a *run* of *dag*: the tasks of *group*, of *index* where they are mapped.
+
+    *name* is that of the model in a mapped group, where it has one: its index is its place in a
+    table, which another may have in the next run.
+    """
+
+    dag: str
+    run: str
+    group: str
+    index: int = -1
+    name: str = ""
+
+    @classmethod
+    def by(cls, task: Task, name: str | None = None) -> Self:
+        """Who learns by *task*."""
+        return cls(
+            dag=task.dag_id,
+            run=task.run_id,
+            group=task.task_id.rpartition(".")[0],
+            index=-1 if task.map_index is None else task.map_index,
+            name=name or "",
+        )
+
+    @property
+    def consumer(self) -> str:
+        """Whose account it has, where nobody says so."""
+        mapped = self.name or ("" if self.index < 0 else str(self.index))
+        return f"{self.dag}{'/' if self.group else ''}{self.group}{mapped and f'[{mapped}]'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +129,28 @@ class Consumption:
 
     def share(
         self,
-        dag: str,
-        run: str,
+        learner: Learner,
         delivered: Delivered,
         ended: Callable[[Share], Ended | None],
         *,
         even_if_old: bool = True,
     ) -> Share:
         """
-        The share of a *run* of *dag*: what it was given before, else all of *delivered*.
+        The share of *learner*: what it was given before in its run, else all of *delivered*.
 
         New to it is what lies beyond `learned`. Unless *even_if_old*, it is bound only to that.
         """
 
         def given(data: bytes | None) -> tuple[Share, bytes | None]:
             shares = shares_in(data)
-            known = next((share for share in shares if share.is_of(dag, run)), None)
+            known = next((each for each in shares if each.is_of(learner.dag, learner.run)), None)
             if known is not None:
                 return known, None
             share = Share(
-                dag=dag,
-                run=run,
+                dag=learner.dag,
+                run=learner.run,
+                group=learner.group,
+                index=learner.index,
                 first=learned(shares, ended) + 1,
                 last=delivered.number,
                 cutoff=delivered.at,
@@ -122,13 +172,6 @@ class Consumption:
             return None, _written([*others, done])
 
         rewrite(self.store, self.document, marked)
-
-
-def consumer_of(dag_id: str, task_id: str, map_index: int | None) -> str:
-    """Who learns, where nobody says so: the group of a task in its DAG, its index where mapped."""
-    group = task_id.rpartition(".")[0]
-    mapped = "" if map_index in (None, -1) else f"[{map_index}]"
-    return f"{dag_id}{'/' if group else ''}{group}{mapped}"
 
 
 def document_of(folder: str, consumer: str) -> str:

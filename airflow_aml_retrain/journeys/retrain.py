@@ -67,6 +67,7 @@ def retrain_and_promote(
     take_stock: bool = False,
     marker: str | None = None,
     suffix: str = ".csv",
+    learner: str | None = None,
     training_input: str = "input1",
     parameters: Mapping[str, str] | None = None,
     dry_run: bool | str = False,
@@ -98,7 +99,8 @@ def retrain_and_promote(
     hold-out apart, and *label* must have a value in every row: see `PrepareDataOperator`. With
     *arrivals* they are those that a `NewDataTrigger` has delivered, which keeps them in
     "*storage*/arrivals"; *take_stock* delivers here what none has, of folders that
-    hold *marker* if it is given, where names end in *suffix*.
+    hold *marker* if it is given, where names end in *suffix*. In a mapped group *learner* is the
+    name by which a model's account of what it has learned is kept.
     *training_service* trains, *service* scores. Of a classic web service *endpoint* is what users
     call, *staging_endpoint* serves nobody, and the model is promoted by PATCH. A new web service
     has one endpoint: its twin, which serves nobody, is *staging_service*, and the model is
@@ -140,6 +142,7 @@ def retrain_and_promote(
             take_stock=take_stock,
             marker=marker,
             suffix=suffix,
+            learner=learner,
             wasb_conn_id=wasb_conn_id,
         )
         submit = SubmitBatchRetrainOperator(

@@ -11,50 +11,37 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_aml_retrain.client.arrivals import Arrivals
-from airflow_aml_retrain.client.consumption import Share, consumer_of
+from airflow_aml_retrain.client.consumption import Learner, Share
 from airflow_aml_retrain.client.intake import Intake
 from airflow_aml_retrain.triggers.ended import ended
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_aml_retrain.client.blobs import BlobStore
 
 _WOKEN = "asset_triggered"
 
 
-def intake_of(
-    context: "Context",
-    store: "BlobStore",
-    *,
-    arrivals: Arrivals,
-    consumer: str | None,
-    suffix: str,
-    marker: str | None,
-) -> Intake:
-    """What the consumer (default: this task's group of this DAG) takes of *arrivals*."""
-    task = context["ti"]
-    usual = consumer_of(task.dag_id, task.task_id, task.map_index)
-    return Intake(store, arrivals, consumer or usual, suffix, marker)
-
-
 def share_of(
-    context: "Context", intake: Intake, *, until: datetime | None, takes_stock: bool
+    context: "Context",
+    intake: Intake,
+    learner: Learner,
+    *,
+    until: datetime | None,
+    takes_stock: bool,
 ) -> Share:
     """
     What this run learns from: by its earlier tries, else everything by now.
 
     Raises `AirflowSkipException` if the run was woken by an event and all is consumed already.
     """
-    task, run = context["ti"], context["dag_run"]
+    run = context["dag_run"]
     delivered = intake.delivered(
         until=until, at_least=_told(context, intake.arrivals.source), takes_stock=takes_stock
     )
     is_woken = run.run_type == _WOKEN
     share = intake.consumption.share(
-        task.dag_id,
-        task.run_id,
+        learner,
         delivered,
         ended,
         even_if_old=not is_woken,

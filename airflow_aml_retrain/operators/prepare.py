@@ -75,7 +75,9 @@ class PrepareDataOperator(BaseOperator):
         "_SUCCESS", without which what lies in it does not count. Default: none is needed.
     :param suffix: How the names of data end that *take_stock* delivers.
     :param consumer: Who learns from it; what one has consumed is new to another. Default: the task
-        group in its DAG. (templated)
+        group in its DAG, and in a mapped group the *learner* of it. (templated)
+    :param learner: Which model of a mapped group this is, by a name that is the same in every run.
+        Default: its place among them. (templated)
     :param wasb_conn_id: The storage connection. (templated)
     """
 
@@ -88,6 +90,7 @@ class PrepareDataOperator(BaseOperator):
         "label_column",
         "arrivals",
         "consumer",
+        "learner",
         "wasb_conn_id",
     )
     ui_color = "#e8f1fb"
@@ -110,6 +113,7 @@ class PrepareDataOperator(BaseOperator):
         marker: str | None = None,
         suffix: str = ".csv",
         consumer: str | None = None,
+        learner: str | None = None,
         wasb_conn_id: str = "wasb_default",
         **kwargs: Any,
     ) -> None:
@@ -130,6 +134,7 @@ class PrepareDataOperator(BaseOperator):
         self.marker = marker
         self.suffix = suffix
         self.consumer = consumer
+        self.learner = learner
         self.wasb_conn_id = wasb_conn_id
 
     def execute(self, context: "Context") -> PreparedData:
@@ -146,19 +151,16 @@ class PrepareDataOperator(BaseOperator):
     def _arrived(self, context: "Context", store: "BlobStore", arrivals: str) -> PreparedData:
         """The same of what has been delivered."""
         from airflow_aml_retrain.client.arrivals import Arrivals
+        from airflow_aml_retrain.client.consumption import Learner
+        from airflow_aml_retrain.client.intake import Intake
         from airflow_aml_retrain.client.prepare import prepare
-        from airflow_aml_retrain.operators.intake import intake_of, share_of
+        from airflow_aml_retrain.operators.intake import share_of
 
-        intake = intake_of(
-            context,
-            store,
-            arrivals=Arrivals(arrivals, self.source),
-            consumer=given(self.consumer),
-            suffix=self.suffix,
-            marker=self.marker,
-        )
+        learner = Learner.by(context["ti"], given(self.learner))
+        consumer = given(self.consumer) or learner.consumer
+        intake = Intake(store, Arrivals(arrivals, self.source), consumer, self.suffix, self.marker)
         until = self._cutoff(context) if given(self.data_cutoff) else None
-        share = share_of(context, intake, until=until, takes_stock=self.take_stock)
+        share = share_of(context, intake, learner, until=until, takes_stock=self.take_stock)
         delivery = intake.delivery(share, self.date_pattern)
         plan = self._plan(context, datetime.fromisoformat(share.cutoff))
         plan = replace(plan, chosen=delivery.chosen)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_aml_retrain.errors import DeadlineExceeded
+from airflow_aml_retrain.errors import DeadlineExceeded, ServiceUnavailable
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -72,14 +72,13 @@ class NewDataSensor(BaseOperator):
 
     def execute(self, context: "Context") -> dict[str, Any]:
         from airflow_aml_retrain.client.arrivals import Arrivals
-        from airflow_aml_retrain.client.consumption import consumer_of
+        from airflow_aml_retrain.client.consumption import Learner
         from airflow_aml_retrain.client.errands import run
         from airflow_aml_retrain.client.unlearned import unlearned
         from airflow_aml_retrain.hooks.storage import blob_store
         from airflow_aml_retrain.triggers.ended import ended
 
-        task = context["ti"]
-        consumer = self.consumer or consumer_of(task.dag_id, task.task_id, task.map_index)
+        consumer = self.consumer or Learner.by(context["ti"]).consumer
         arrivals = Arrivals(self.arrivals, self.source)
         errand = unlearned(
             arrivals,
@@ -89,11 +88,15 @@ class NewDataSensor(BaseOperator):
             suffix=self.suffix,
             marker=self.marker,
         )
-        found = run(blob_store(self.wasb_conn_id), errand)
-        self.log.info("%s", found)
-        if not found.is_enough(self.minimum_blobs, self.minimum_rows):
-            self._defer(context, consumer)
-        return asdict(found)
+        try:
+            found = run(blob_store(self.wasb_conn_id), errand)
+        except ServiceUnavailable as exc:
+            self.log.warning("%s; looking again", exc)
+        else:
+            self.log.info("%s", found)
+            if found.is_enough(self.minimum_blobs, self.minimum_rows):
+                return asdict(found)
+        return self._deferred(context, consumer)
 
     def execute_complete(self, context: "Context", event: object) -> dict[str, Any]:
         from airflow_aml_retrain.triggers.enough import found_by
@@ -105,7 +108,7 @@ class NewDataSensor(BaseOperator):
                 raise AirflowSkipException(str(exc)) from exc
             raise
 
-    def _defer(self, context: "Context", consumer: str) -> None:
+    def _deferred(self, context: "Context", consumer: str) -> NoReturn:
         from airflow_aml_retrain.triggers.enough import EnoughDataTrigger
 
         self.defer(

@@ -18,13 +18,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_aml_retrain.client.arrivals import Arrivals
 from airflow_aml_retrain.client.blobs import BlobStore, split_path
-from airflow_aml_retrain.client.consumption import Consumption, consumer_of
+from airflow_aml_retrain.client.consumption import Consumption, Ended, Learner, Share
 from airflow_aml_retrain.client.errands import run, version_of
 from airflow_aml_retrain.demo.azurite import Azurite
 from airflow_aml_retrain.errors import BadInput, ServiceUnavailable
 from airflow_aml_retrain.hooks.storage import blob_store
 from airflow_aml_retrain.operators.prepare import PrepareDataOperator, PreparedData
-from tests.runs import DELETED, told_of_runs
+from airflow_aml_retrain.triggers.ended import ended
+from tests.runs import DELETED, UNSAID, told_of_runs
 
 DUE = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -73,14 +74,16 @@ class Field:
             "arrivals": f"{self.container}/arrivals",
             "holdout_fraction": 0.3,
         }
-        dag = more.pop("dag", "d")
+        dag, index = more.pop("dag", "d"), more.pop("index", -1)
         operator = PrepareDataOperator(task_id="prepare", **{**usual, **more})
-        return operator.execute(woken(run_id, self.arrivals.source, told, dag))
+        return operator.execute(woken(run_id, self.arrivals.source, told, dag, index))
 
 
-def woken(run_id: str, source: str, told: tuple[int, ...], dag: str) -> Context:
+def woken(
+    run_id: str, source: str, told: tuple[int, ...], dag: str = "d", index: int = -1
+) -> Context:
     """The context of a run that was woken by events, doubled or not, merged or not."""
-    task = SimpleNamespace(dag_id=dag, task_id="prepare", run_id=run_id, map_index=-1)
+    task = SimpleNamespace(dag_id=dag, task_id="prepare", run_id=run_id, map_index=index)
     events = [
         SimpleNamespace(extra={"payload": {"source": source, "first": number, "last": number}})
         for number in told
@@ -252,11 +255,71 @@ def test_an_older_run_that_comes_later_is_no_newer_candidate(field: Field) -> No
 
 
 @pytest.mark.parametrize(
-    ("task_id", "map_index", "consumer"),
-    [("prepare", -1, "d"), ("north.prepare", -1, "d/north"), ("model.prepare", 2, "d/model[2]")],
+    ("group", "index", "name", "consumer"),
+    [
+        ("", -1, "", "d"),
+        ("north", -1, "", "d/north"),
+        ("model", 2, "", "d/model[2]"),
+        ("model", 2, "south", "d/model[south]"),
+        ("", 0, "north", "d[north]"),
+    ],
 )
-def test_each_group_of_a_dag_learns_for_itself(task_id: str, map_index: int, consumer: str) -> None:
-    assert consumer_of("d", task_id, map_index) == consumer
+def test_each_group_of_a_dag_learns_for_itself_and_each_model_of_it(
+    group: str, index: int, name: str, consumer: str
+) -> None:
+    learner = Learner(dag="d", run="r1", group=group, index=index, name=name)
+
+    assert learner.consumer == consumer
+
+
+def test_a_model_keeps_its_account_when_its_row_moves(field: Field) -> None:
+    field.arrive("one", range(50))
+    field.prepare("r1", 1, learner="north", index=0)
+
+    south = field.prepare("r2", 1, learner="south", index=0)
+
+    assert south["batches"] == [1, 1]
+    with pytest.raises(AirflowSkipException, match="nothing new"):
+        field.prepare("r2", 1, learner="north", index=1)
+
+
+@pytest.mark.parametrize("trouble", ["failed", "upstream_failed"])
+def test_what_a_journey_had_that_failed_is_new_again_though_its_run_succeeded(
+    field: Field, states: dict[str, str], trouble: str
+) -> None:
+    field.arrive("one", range(50))
+    for index, model in enumerate(("north", "south")):
+        field.prepare("r1", 1, learner=model, index=index)
+    states |= {"d/r1": "success", "d/r1/wait_0": "success", "d/r1/wait_1": trouble}
+
+    south = field.prepare("r2", 1, learner="south", index=1)
+
+    assert south["batches"] == [1, 1]
+    with pytest.raises(AirflowSkipException, match="nothing new"):
+        field.prepare("r2", 1, learner="north", index=0)
+
+
+def test_a_failed_task_of_another_group_makes_nothing_new(states: dict[str, str]) -> None:
+    share = Share(run="r1", dag="d", group="journey", first=1, last=1, cutoff=DUE.isoformat())
+    states |= {"d/r1": "success", "d/r1/journey.wait": "success", "d/r1/mail": "failed"}
+
+    assert ended(share) is Ended.SUCCESS
+    states["d/r1/journey.wait"] = "failed"
+    assert ended(share) is Ended.FAILED
+
+
+def test_while_airflow_does_not_say_how_a_run_ended_nothing_is_skipped(
+    field: Field, states: dict[str, str]
+) -> None:
+    field.arrive("one", range(50))
+    field.prepare("r1", 1)
+    states["d/r1"] = UNSAID
+
+    with pytest.raises(ServiceUnavailable, match="does not say how d/r1 ended"):
+        field.prepare("r2", 1)
+
+    states["d/r1"] = "failed"
+    assert field.prepare("r2", 1)["batches"] == [1, 1]
 
 
 def test_two_consumers_of_one_source_each_learn_from_all_of_it(field: Field) -> None:

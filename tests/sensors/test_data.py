@@ -25,7 +25,8 @@ from airflow_aml_retrain.errors import BadInput, DeadlineExceeded
 from airflow_aml_retrain.operators.prepare import PrepareDataOperator
 from airflow_aml_retrain.sensors.data import NewDataSensor
 from airflow_aml_retrain.triggers.enough import EnoughDataTrigger
-from tests.runs import told_of_runs
+from tests.runs import UNSAID, States, told_of_runs
+from tests.triggers.triggerer import until
 from tests.triggers.wire_tap import WireTap, tapped
 
 pytestmark = pytest.mark.timeout(60)
@@ -49,7 +50,7 @@ def store(blob_service: Any) -> BlobStore:
 
 
 @pytest.fixture(autouse=True)
-def states(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def states(monkeypatch: pytest.MonkeyPatch) -> States:
     return told_of_runs(monkeypatch)
 
 
@@ -135,6 +136,25 @@ async def test_what_a_run_prepared_that_failed_after_that_is_still_to_be_learned
     at_once, later = waiting.execute(context()), await fired(trigger)
 
     assert (at_once["rows"], later["found"]["rows"]) == (50, 50)
+
+
+async def test_a_wait_goes_on_while_airflow_does_not_say_how_a_run_ended(
+    tap: WireTap,
+    store: BlobStore,
+    container: str,
+    states: States,
+) -> None:
+    land(store, container, "one", 40)
+    prepare(container, "r1")
+    states["d/r1"] = UNSAID
+
+    trigger = deferred(sensor(container))
+    asked = states.asked
+    waiting = asyncio.create_task(fired(trigger))
+    await until(lambda: states.asked > asked)
+    states["d/r1"] = "failed"
+
+    assert (await waiting)["found"]["blobs"] == 1
 
 
 async def test_half_a_folder_is_not_enough_neither_at_the_first_look_nor_later(
