@@ -39,9 +39,12 @@ def retrain_many_and_promote(
     the DAG; the service itself runs 40 batch jobs of an endpoint at a time.
 
     Returns the task *summary*, whose result says for every model "promoted", "kept" or "failed",
-    and why. It fails where all failed, or, as *fail_when* says, where "any" did, or "never".
+    and why. It fails where all failed, or, as *fail_when* says, where "any" did, or "never". Two
+    tables in one DAG need a *group_id* of their own and *prefix_group_id*.
     """
     connected: dict[str, Any] = {"conn_id": conn_id, "wasb_conn_id": wasb_conn_id}
+    prefix = f"{group_id}_" if journey.get("prefix_group_id") else ""
+    tasks: dict[str, str] = {}
 
     @task_group(group_id=group_id)
     def model(
@@ -66,18 +69,22 @@ def retrain_many_and_promote(
             source=source,
             holdout_source=holdout_source,
             max_active_jobs=max_active_jobs,
+            learner=endpoint,
             **connected,
             **journey,
         )
         made >> group
+        tasks.update((each.task_id.rpartition(".")[2], each.task_id) for each in group.iter_tasks())
         for each in (*made, *group.iter_tasks()):
             told = each.on_failure_callback  # type: ignore[attr-defined] # of all that run
             each.on_failure_callback = [*told, note_failure]  # type: ignore[attr-defined] # so
 
-    models = _as_task("table", read_models)(table, wasb_conn_id)
-    summary = _as_task("summary", summarise, trigger_rule=TriggerRule.ALL_DONE, retries=0)
-    told: XComArg = summary(models, fail_when=fail_when)
-    model.expand_kwargs(models) >> told
+    models = _as_task(f"{prefix}table", read_models)(table, wasb_conn_id)
+    group = model.expand_kwargs(models)
+    tasks["table"] = models.operator.task_id
+    summary = _as_task(f"{prefix}summary", summarise, trigger_rule=TriggerRule.ALL_DONE, retries=0)
+    told: XComArg = summary(models, tasks=tasks, fail_when=fail_when)
+    group >> told
     return told
 
 

@@ -40,19 +40,26 @@ def note_failure(context: "Context") -> None:
     exc = context.get("exception")
     # Words of ours hold no secret; of others' only the kind is told.
     ours = isinstance(exc, RetrainError | AirflowFailException)
-    said = str(exc)[:_LONGEST] if ours else f"{type(exc).__name__}; see the task's log"
+    kind = "stopped from outside" if exc is None else type(exc).__name__
+    said = str(exc)[:_LONGEST] if ours else f"{kind}; see the task's log"
     context["ti"].xcom_push(key=WHY, value=said)
 
 
-def summarise(models: Sequence[ModelRow] | None, *, fail_when: str = "all") -> list[Became]:
-    """What became of each model, in the order of the table; rows that were refused come last."""
+def summarise(
+    models: Sequence[ModelRow] | None, *, tasks: Mapping[str, str], fail_when: str = "all"
+) -> list[Became]:
+    """
+    What became of each model, in the order of the table; rows that were refused come last.
+
+    *tasks* are the ids of the tasks of a journey, and of *table*, by what they do.
+    """
     from airflow.sdk import get_current_context
 
     if models is None:
         msg = "there is nothing to tell: the table of models could not be read"
         raise NotConfigured(msg)
     context = get_current_context()
-    run = _Run(context)
+    run = _Run(context, tasks)
     outcomes = [run.became(index, model["endpoint"]) for index, model in enumerate(models)]
     outcomes += run.refused()
     for line in markdown(outcomes):
@@ -77,12 +84,15 @@ def markdown(outcomes: Iterable[Became]) -> Iterable[str]:
 class _Run:
     """The mapped tasks of one run."""
 
-    def __init__(self, context: "Context") -> None:
+    def __init__(self, context: "Context", tasks: Mapping[str, str]) -> None:
         task: Any = context["ti"]
         self._task = task
+        self._ids = tasks
+        names = {name: each for each, name in tasks.items()}
         self._states: dict[int, dict[str, str | None]] = {}
         for said in task.get_task_breadcrumbs(task.dag_id, task.run_id):
-            self._states.setdefault(said["map_index"], {})[said["task_id"]] = said["state"]
+            name = names.get(said["task_id"], said["task_id"])
+            self._states.setdefault(said["map_index"], {})[name] = said["state"]
 
     def became(self, index: int, model: str) -> Became:
         states = self._states.get(index, {})
@@ -92,6 +102,8 @@ class _Run:
             return Became(model=model, outcome="promoted", why=headline)
         if states.get("evaluate") == "success" and states.get("promote") == "skipped":
             return Became(model=model, outcome="kept", why=headline)
+        if states.get("prepare") == "skipped":
+            return Became(model=model, outcome="kept", why="nothing new to learn from")
         return Became(model=model, outcome="failed", why=self._why(index, states))
 
     def refused(self) -> list[Became]:
@@ -113,4 +125,5 @@ class _Run:
         return stopped or "it was never begun"
 
     def _left(self, task: str, index: int | None, key: str = "return_value") -> Any:
-        return self._task.xcom_pull(task_ids=task, key=key, map_indexes=index)
+        named = self._ids.get(task, task)
+        return self._task.xcom_pull(task_ids=named, key=key, map_indexes=index)

@@ -1,5 +1,6 @@
 """What many journeys promise before anything runs: a table that is sound, a graph that loads."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
@@ -138,12 +139,16 @@ class Summing(Told):
 
     dag_id, run_id = "many", "r1"
 
-    def __init__(self, refused: list[RefusedRow]) -> None:
+    def __init__(self, refused: list[RefusedRow], states: Mapping[str, str] = {}) -> None:
         super().__init__()
         self._refused = refused
+        self._states = states
 
     def get_task_breadcrumbs(self, dag_id: str, run_id: str) -> list[Any]:
-        return []
+        return [
+            {"task_id": task, "map_index": 0, "state": state}
+            for task, state in self._states.items()
+        ]
 
     def xcom_pull(self, *, task_ids: str, key: str, map_indexes: int | None) -> object:
         return self._refused if (task_ids, key) == ("table", REFUSED) else None
@@ -154,7 +159,7 @@ def test_where_every_row_was_refused_the_summary_says_so_and_fails() -> None:
     context: Any = {"ti": ti}
 
     with set_current_context(context), pytest.raises(ModelsFailed, match=r"1 of 1 .* south: row 1"):
-        summarise([])
+        summarise([], tasks={"table": "table"})
 
     [said] = cast("list[Became]", ti.said["return_value"])
     assert said == {
@@ -164,15 +169,66 @@ def test_where_every_row_was_refused_the_summary_says_so_and_fails() -> None:
     }
 
 
+@pytest.mark.parametrize("prefix", ["", "models.retrain_and_promote."])
+@pytest.mark.parametrize(
+    ("states", "outcome"),
+    [
+        ({"evaluate": "success", "promote": "success"}, "promoted"),
+        ({"evaluate": "success", "promote": "skipped"}, "kept"),
+        ({"prepare": "skipped", "evaluate": "skipped", "promote": "skipped"}, "kept"),
+        ({"wait": "failed", "evaluate": "upstream_failed"}, "failed"),
+    ],
+)
+def test_what_became_of_a_model_is_told_by_its_tasks_however_they_are_called(
+    prefix: str, states: dict[str, str], outcome: str
+) -> None:
+    named = {task: f"{prefix}{task}" for task in ("prepare", "wait", "evaluate", "promote")}
+    ti = Summing([], {named[task]: state for task, state in states.items()})
+    context: Any = {"ti": ti}
+
+    with set_current_context(context):
+        [said] = summarise([NORTH], tasks={**named, "table": "table"}, fail_when="never")
+
+    assert (said["model"], said["outcome"]) == ("north", outcome)
+
+
+def test_two_tables_in_one_dag_have_a_summary_each() -> None:
+    with DAG("two", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+        for group in ("regions", "plants"):
+            retrain_many_and_promote(
+                table=f"data/{group}.csv",
+                training_service="Census training",
+                service="Census",
+                policy={},
+                group_id=group,
+                prefix_group_id=True,
+            )
+    dag.validate()
+
+    for group in ("regions", "plants"):
+        summary = cast("Any", dag.get_task(f"{group}_summary"))
+        tasks = summary.op_kwargs["tasks"]
+        assert tasks["table"] == f"{group}_table"
+        assert tasks["promote"] == f"{group}.retrain_and_promote.promote"
+        assert tasks["promote"] in summary.upstream_task_ids
+
+
+def test_each_model_of_a_table_learns_by_its_own_name(dag: DAG) -> None:
+    prepare, promote = cast("Any", dag.get_task("prepare")), cast("Any", dag.get_task("promote"))
+
+    assert prepare.learner is promote.endpoint
+
+
 @pytest.mark.parametrize(
     ("exc", "said"),
     [
+        (None, "stopped from outside; see the task's log"),
         (BadInput("blob x has no label"), "blob x has no label"),
         (AirflowFailException("job 7 failed"), "job 7 failed"),
         (ValueError("password=hunter2"), "ValueError; see the task's log"),
     ],
 )
-def test_only_words_of_ours_are_left_behind(exc: Exception, said: str) -> None:
+def test_only_words_of_ours_are_left_behind(exc: Exception | None, said: str) -> None:
     ti = Told()
     context: Any = {"ti": ti, "exception": exc}
 
