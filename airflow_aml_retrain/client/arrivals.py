@@ -3,7 +3,8 @@ The ledger of arrivals: which batches have been delivered from under a prefix.
 
 Law: a manifest is made only where there is none of its number, and before anybody is told of it.
 So of two who deliver at once one has delivered, the other reads what, and nothing is delivered
-twice; and who is told of a batch finds it.
+twice; and who is told of a batch finds it. A ledger of which a manifest is missing is an error,
+never a part of the data.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from airflow_aml_retrain.client.errands import Errand, fetch, look, make
-from airflow_aml_retrain.errors import ServiceUnavailable
+from airflow_aml_retrain.errors import BadInput, ServiceUnavailable
 from airflow_aml_retrain.wire.arrivals import (
     FULL,
     BlobVersion,
@@ -48,23 +49,30 @@ class Arrivals:
         """
         What has been delivered, as far as it is written down; *known* is what we know already.
 
-        Only by manifests written before *until* and numbered up to *most*, where these are given.
+        By the manifests up to the last that was written before *until*, or up to number *most*,
+        where these are given. Raises `BadInput` where one that is needed is not there: what was
+        delivered without it would be a part that nobody could tell from the whole.
         """
         known = known or Delivered()
-        found = yield from look(f"{self.folder}/")
-        written = {
-            number: blob.modified
-            for blob in found
-            if (number := number_of(blob.name)) > known.number
-            and blob.name.rpartition("/")[0] == self.folder.partition("/")[2]
-            and (until is None or datetime.fromisoformat(blob.modified) < until)
-            and (most is None or number <= most)
-        }
-        full = max((number for number in written if number % FULL == 0), default=0)
-        for number in sorted(number for number in written if number >= full):
+        written = yield from self._written()
+        last = most or 0
+        if most is None:
+            numbers = (n for n, at in written.items() if until is None or _time(at) < until)
+            last = max(numbers, default=0)
+        full = max((n for n in written if n % FULL == 0 and n <= last), default=0)
+        needed = range(max(known.number + 1, full), last + 1)
+        missing = [number for number in needed if number not in written]
+        if missing:
+            raise BadInput(self._lacking(missing, last))
+        for number in needed:
             manifest = manifest_from((yield from fetch(self.manifest(number))))
-            known = known.plus(manifest, written[number])
+            # Each was written before the last, whatever a copy or a restored one says of itself.
+            known = known.plus(manifest, written[last])
         return known
+
+    def shows(self, known: Delivered) -> Errand[bool]:
+        """Whether the last manifest that we have read (if any) is still there."""
+        return not known.number or known.number in (yield from self._written())
 
     def deliver(
         self,
@@ -90,3 +98,25 @@ class Arrivals:
                 msg = f"storage makes no {place}, as if it were there, and shows none"
                 raise ServiceUnavailable(msg)
         return known
+
+    def _written(self) -> Errand[dict[int, str]]:
+        """When each manifest that is there was written, ISO 8601."""
+        found = yield from look(f"{self.folder}/")
+        here = self.folder.partition("/")[2]
+        return {
+            number: blob.modified
+            for blob in found
+            if blob.name.rpartition("/")[0] == here and (number := number_of(blob.name))
+        }
+
+    def _lacking(self, missing: Sequence[int], last: int) -> str:
+        more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        return (
+            f"the ledger of {self.source} has no {self.manifest(missing[0])}{more}: expected each "
+            f"manifest up to {last}, from the first or a {FULL}th on; restore what is missing, or "
+            "begin a new ledger with another `arrivals`"
+        )
+
+
+def _time(said: str) -> datetime:
+    return datetime.fromisoformat(said)

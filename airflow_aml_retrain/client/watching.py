@@ -161,6 +161,9 @@ class Watch:
         ripe = await asyncio.to_thread(self._ripe, self._known, sight, found)
         if ripe:
             async with shared.used() as blobs:
+                if not await arun(blobs, self.arrivals.shows(self._known)):
+                    self._known = None  # somebody took the ledger away: the next look reads it anew
+                    return None
                 errand = self.arrivals.deliver(self._known, lambda known: known.lacks(ripe), found)
                 self._known = await arun(blobs, errand)
         return self._known

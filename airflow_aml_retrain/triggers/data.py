@@ -202,16 +202,18 @@ class _Watermark:
         self.trouble = ""
 
     async def recall(self, newest: int) -> None:
-        """Where we were; a ledger that ends before it, at *newest*, has been begun anew."""
+        """Where we were; a ledger that ends before that, at *newest*, is told from 1 on."""
         if not self._is_known and (store := self._trigger.asset_state_store) is not None:
             try:
                 match await store.aget(self._key):
                     case {"number": int(number)}:
-                        self.told = self._stored = self._written = min(number, newest)
+                        self.told = self._stored = self._written = number
             except ValueError as exc:
                 msg = f"two assets watch {self._trigger.source}: give each watcher its own arrivals"
                 raise NotConfigured(msg) from exc
         self._is_known = True
+        if newest < self.told:
+            self.told = self._stored = self._written = 0
         await self._write()
 
     def up_to(self, number: int) -> Any:

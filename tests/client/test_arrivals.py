@@ -1,6 +1,7 @@
 """What the ledger of arrivals promises, without a socket: errands are sent what they ask for."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,9 +23,14 @@ def blob(name: str, version: int = 1, *, modified: str = NOON) -> BlobVersion:
 
 @dataclass
 class Shelf:
-    """What lies in storage, by place; *asked* are the manifests that were read."""
+    """
+    What lies in storage, by place; *asked* are the manifests that were read.
+
+    It was written at noon, or when *modified* says.
+    """
 
     blobs: dict[str, bytes] = field(default_factory=dict)
+    modified: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     def run(self, errand: Errand[Any]) -> Any:
@@ -39,8 +45,11 @@ class Shelf:
     def answer(self, step: Step) -> object:
         match step:
             case Look(place):
-                names = [name for name in self.blobs if name.startswith(place)]
-                return [blob(name.partition("/")[2]) for name in sorted(names)]
+                return [
+                    blob(name.partition("/")[2], modified=self.modified.get(name, NOON))
+                    for name in sorted(self.blobs)
+                    if name.startswith(place)
+                ]
             case Fetch(place):
                 self.asked.append(place)
                 return self.blobs[place]
@@ -118,6 +127,64 @@ def test_a_long_history_is_read_from_the_last_full_manifest_on() -> None:
     assert read.versions == known.versions
     assert len(shelf.asked) == 3
     assert shelf.run(ARRIVALS.delivered(most=FULL + 1)).number == FULL + 1
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        ([1], "no .*/00000001.json: expected each manifest up to 3,"),
+        ([2], "no .*/00000002.json: expected"),
+        ([1, 2], "no .*/00000001.json and 1 more: expected"),
+    ],
+    ids=str,
+)
+def test_a_ledger_with_a_hole_is_said_and_never_read_in_part(gone: list[int], said: str) -> None:
+    shelf, known = Shelf(), Delivered()
+    for name in ("a", "b", "c"):
+        known = deliver(shelf, known, blob(name))
+    for number in gone:
+        del shelf.blobs[ARRIVALS.manifest(number)]
+    shelf.asked.clear()
+
+    with pytest.raises(BadInput, match=f"{said}.*restore what is missing, or begin a new ledger"):
+        shelf.run(ARRIVALS.delivered())
+
+    assert shelf.asked == []
+
+
+def test_a_ledger_that_has_lost_its_end_does_not_say_what_was_delivered_up_to_it() -> None:
+    shelf = Shelf()
+    known = deliver(shelf, deliver(shelf, Delivered(), blob("a")), blob("b"))
+    del shelf.blobs[ARRIVALS.manifest(2)]
+
+    with pytest.raises(BadInput, match=r"has no .*/00000002\.json"):
+        shelf.run(ARRIVALS.delivered(most=known.number))
+
+
+def test_what_lies_before_a_full_manifest_may_be_gone_and_what_lies_after_it_not() -> None:
+    shelf, known = Shelf(), Delivered()
+    for number in range(1, FULL + 3):
+        known = deliver(shelf, known, blob(f"{number}"))
+    for number in range(1, FULL):
+        del shelf.blobs[ARRIVALS.manifest(number)]
+
+    assert shelf.run(ARRIVALS.delivered()).versions == known.versions
+    with pytest.raises(BadInput, match=r"00000001\.json and 7 more"):
+        shelf.run(ARRIVALS.delivered(most=8))
+    del shelf.blobs[ARRIVALS.manifest(FULL + 1)]
+    with pytest.raises(BadInput, match=rf"{FULL + 1}\.json"):
+        shelf.run(ARRIVALS.delivered())
+
+
+def test_a_manifest_that_was_restored_counts_by_its_number_and_not_by_its_date() -> None:
+    shelf, known = Shelf(), Delivered()
+    for name in ("a", "b", "c"):
+        known = deliver(shelf, known, blob(name))
+    shelf.modified[ARRIVALS.manifest(1)] = "2026-12-24T12:00:00+00:00"
+
+    read = shelf.run(ARRIVALS.delivered(until=datetime(2026, 11, 2, tzinfo=UTC)))
+
+    assert (set(read.versions), read.at) == ({"a", "b", "c"}, NOON)
 
 
 def test_what_another_ledger_or_another_writer_left_is_no_manifest_of_ours() -> None:

@@ -388,6 +388,19 @@ def test_an_event_of_another_ledger_is_no_silent_loss(field: Field) -> None:
         field.prepare("r1", 7)
 
 
+def test_a_hole_in_the_ledger_is_no_silent_loss(field: Field) -> None:
+    for number in range(3):
+        field.arrive(f"{number}", range(number * 20, number * 20 + 20))
+    made = field.prepare("r1", 3)
+    for number in (3, 1):
+        field.store.delete(*split_path(field.arrivals.manifest(number)))
+
+        with pytest.raises(BadInput, match=rf"has no .*/0000000{number}\.json"):
+            field.prepare("r1", 2)
+
+    assert field.ids(made) == list(range(60))
+
+
 def test_nothing_delivered_is_said(field: Field) -> None:
     with pytest.raises(BadInput, match="land data, or take stock"):
         field.prepare("r1")

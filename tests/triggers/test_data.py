@@ -151,6 +151,40 @@ async def test_a_restart_after_the_event_was_stored_tells_nothing_twice(
     assert list(database.state.values()) == [{"number": 1}]
 
 
+@pytest.mark.parametrize("is_running", [True, False], ids=["while it watches", "between two"])
+async def test_a_ledger_that_was_taken_away_is_begun_anew_with_all_that_is_there(
+    *, is_running: bool, store: BlobStore, container: str, tap: WireTap, database: Database
+) -> None:
+    land(store, container, "one.csv")
+    async with triggerer() as running:
+        running.start(watcher(container), database)
+        await running.until(lambda: len(database.events) == 1)
+        land(store, container, "two.csv")
+        await running.until(lambda: len(database.events) == 2)
+        if is_running:
+            await begun_anew(running, store, container, database)
+    if not is_running:
+        async with triggerer() as running:
+            await begun_anew(running, store, container, database)
+
+    known = run(store, ledger(container).delivered())
+    assert sorted(known.versions) == [f"landing/{name}.csv" for name in ("one", "three", "two")]
+    told = [number for event in database.events[2:] for number in (event["first"], event["last"])]
+    assert (told[0], told[-1]) == (1, known.number)
+
+
+async def begun_anew(
+    running: Triggerer, store: BlobStore, container: str, database: Database
+) -> None:
+    """Take the ledger away, land something, and wait until all that is there has been told."""
+    for entry in list(store.list(container, "arrivals/")):
+        store.delete(container, entry.name)
+    land(store, container, "three.csv")
+    if not running.told:
+        running.start(watcher(container), database)
+    await running.until(lambda: len(database.events) > 2)
+
+
 async def test_a_blob_that_is_overwritten_in_place_is_told_again(
     store: BlobStore, container: str, tap: WireTap, database: Database
 ) -> None:
