@@ -7,7 +7,7 @@ twice; and who is told of a batch finds it. A ledger of which a manifest is miss
 never a part of the data.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -75,19 +75,18 @@ class Arrivals:
         return not known.number or known.number in (yield from self._written())
 
     def deliver(
-        self,
-        known: Delivered,
-        choose: Callable[[Delivered], Sequence[BlobVersion]],
-        present: Iterable[BlobVersion],
+        self, known: Delivered, choose: Callable[[Delivered], Sequence[BlobVersion]]
     ) -> Errand[Delivered]:
         """
-        Deliver what *choose* says of what was delivered before, out of *present*.
+        Deliver what *choose* says of what was delivered before.
 
         It is asked again whenever somebody else has delivered meanwhile. Raises
         `ServiceUnavailable` where a manifest can neither be made nor read.
         """
-        present = list(present)
         while blobs := choose(known):
+            # Looked at after *known* was read: what is not there has gone, and is not to come.
+            is_full = (known.number + 1) % FULL == 0
+            present = (yield from look(self.source)) if is_full else None
             manifest = known.next(self.source, blobs, present)
             is_made = yield from make(self.manifest(manifest.number), manifest.to_json())
             # Ours or another's, it is read back: when it was written only storage can say.

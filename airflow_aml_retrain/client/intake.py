@@ -110,5 +110,5 @@ class Intake:
         container, _, prefix = self.arrivals.source.partition("/")
         here = [version_of(entry) for entry in self.store.list(container, prefix)]
         data = complete(here, prefix, self.suffix, self.marker)
-        errand = self.arrivals.deliver(known, lambda known: known.lacks(data), here)
+        errand = self.arrivals.deliver(known, lambda known: known.lacks(data))
         return running(self.store, errand)

@@ -164,7 +164,7 @@ class Watch:
                 if not await arun(blobs, self.arrivals.shows(self._known)):
                     self._known = None  # somebody took the ledger away: the next look reads it anew
                     return None
-                errand = self.arrivals.deliver(self._known, lambda known: known.lacks(ripe), found)
+                errand = self.arrivals.deliver(self._known, lambda known: known.lacks(ripe))
                 self._known = await arun(blobs, errand)
         return self._known
 

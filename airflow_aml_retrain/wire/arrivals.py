@@ -89,11 +89,11 @@ class Delivered:
         return Delivered(manifest.number, max(self.at, at), versions)
 
     def next(
-        self, source: str, blobs: Iterable[BlobVersion], present: Iterable[BlobVersion]
+        self, source: str, blobs: Iterable[BlobVersion], present: Iterable[BlobVersion] | None
     ) -> Manifest:
-        """The manifest that delivers *blobs*, when *present* is all that lies there."""
+        """The manifest that delivers *blobs*; full if *present*, what lies there, is given."""
         number, before = self.number + 1, None
-        if number % FULL == 0:
+        if present is not None:
             names = {blob.name for blob in present}
             before = _sorted(blob for blob in self.versions.values() if blob.name in names)
         return Manifest(number, source, _sorted(blobs), before)

@@ -26,10 +26,11 @@ class Shelf:
     """
     What lies in storage, by place; *asked* are the manifests that were read.
 
-    It was written at noon, or when *modified* says.
+    What has *landed* is data. All was written at noon, or when *modified* says.
     """
 
     blobs: dict[str, bytes] = field(default_factory=dict)
+    landed: dict[str, BlobVersion] = field(default_factory=dict)
     modified: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
@@ -44,6 +45,8 @@ class Shelf:
 
     def answer(self, step: Step) -> object:
         match step:
+            case Look(ARRIVALS.source):
+                return list(self.landed.values())
             case Look(place):
                 return [
                     blob(name.partition("/")[2], modified=self.modified.get(name, NOON))
@@ -60,11 +63,9 @@ class Shelf:
 
 
 def deliver(shelf: Shelf, known: Delivered, *blobs: BlobVersion) -> Delivered:
-    delivered: Delivered = shelf.run(
-        ARRIVALS.deliver(
-            known, lambda known: known.lacks(blobs), [*known.versions.values(), *blobs]
-        )
-    )
+    """What somebody does who has seen *blobs* land, and knew before that what is *known*."""
+    shelf.landed |= {each.name: each for each in blobs}
+    delivered: Delivered = shelf.run(ARRIVALS.deliver(known, lambda known: known.lacks(blobs)))
     return delivered
 
 
@@ -174,6 +175,22 @@ def test_what_lies_before_a_full_manifest_may_be_gone_and_what_lies_after_it_not
     del shelf.blobs[ARRIVALS.manifest(FULL + 1)]
     with pytest.raises(BadInput, match=rf"{FULL + 1}\.json"):
         shelf.run(ARRIVALS.delivered())
+
+
+def test_a_full_manifest_repeats_what_another_has_delivered_meanwhile_and_not_what_is_gone() -> (
+    None
+):
+    shelf, known = Shelf(), Delivered()
+    for number in range(1, FULL - 1):
+        known = deliver(shelf, known, blob(f"{number}"))
+    del shelf.landed["7"]
+    deliver(shelf, known, blob("late"))
+
+    deliver(shelf, known, blob("ours"))
+
+    read = shelf.run(ARRIVALS.delivered())
+    assert read.number == FULL
+    assert set(read.versions) == set(shelf.landed)
 
 
 def test_a_manifest_that_was_restored_counts_by_its_number_and_not_by_its_date() -> None:

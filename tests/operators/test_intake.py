@@ -47,7 +47,7 @@ class Field:
         found = [version_of(entry) for entry in self.store.list(self.container, "landing/")]
         known = run(self.store, self.arrivals.delivered())
         return run(
-            self.store, self.arrivals.deliver(known, lambda known: known.lacks(found), found)
+            self.store, self.arrivals.deliver(known, lambda known: known.lacks(found))
         ).number
 
     def arrive(self, name: str, rows: range) -> int:

@@ -107,7 +107,7 @@ async def test_a_restart_after_the_manifest_and_before_the_event_loses_nothing(
     found = [version_of(entry) for entry in store.list(container, "landing/")]
     arrivals = ledger(container)
     nothing = run(store, arrivals.delivered())
-    run(store, arrivals.deliver(nothing, lambda known: known.lacks(found), found))
+    run(store, arrivals.deliver(nothing, lambda known: known.lacks(found)))
 
     async with triggerer() as running:
         running.start(watcher(container), database)
