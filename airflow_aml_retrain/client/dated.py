@@ -42,7 +42,9 @@ def blobs_before(
 ) -> list[DatedBlob]:
     """The CSV blobs under *source* ("container/prefix") that are dated before *cutoff*."""
     container, _, prefix = source.partition("/")
-    found = dated(blobs.list(container, prefix), container, date_pattern)
+    listed = blobs.list(container, prefix)
+    tables = (entry for entry in listed if entry.name.lower().endswith(".csv"))
+    found = dated(tables, container, date_pattern)
     chosen = [blob for blob in found if blob.dated < cutoff]
     if not chosen:
         first = f", the earliest is dated {min(found).dated.isoformat()}" if found else ""
@@ -57,13 +59,9 @@ def blobs_before(
 def dated(
     entries: Iterable[BlobEntry], container: str, date_pattern: str | None
 ) -> list[DatedBlob]:
-    """The CSV blobs among *entries*, in their order."""
+    """All of *entries*, in their order."""
     date_of = _modified if date_pattern is None else _named(date_pattern)
-    return sorted(
-        DatedBlob(date_of(entry), entry.name, container)
-        for entry in entries
-        if entry.name.lower().endswith(".csv")
-    )
+    return sorted(DatedBlob(date_of(entry), entry.name, container) for entry in entries)
 
 
 def _modified(entry: BlobEntry) -> datetime:

@@ -73,7 +73,8 @@ class PrepareDataOperator(BaseOperator):
         by this task, as where messages wake the DAG, or a schedule does.
     :param marker: What *take_stock* asks of a folder, as `NewDataTrigger` does: a blob, such as
         "_SUCCESS", without which what lies in it does not count. Default: none is needed.
-    :param suffix: How the names of data end that *take_stock* delivers.
+    :param suffix: How the names of data end that *take_stock* delivers; "" takes every name. What
+        was delivered is CSV and is learned from, however its name ends.
     :param consumer: Who learns from it; what one has consumed is new to another. Default: the task
         group in its DAG, and in a mapped group the *learner* of it. (templated)
     :param learner: Which model of a mapped group this is, by a name that is the same in every run.

@@ -39,8 +39,7 @@ class Field:
         self.arrivals = Arrivals(f"{container}/arrivals", f"{container}/landing/")
 
     def land(self, name: str, rows: range) -> None:
-        text = "".join(["id,income\n", *(f"{row},x\n" for row in rows)])
-        self.store.write(self.container, f"landing/{name}.csv", text.encode())
+        self.store.write(self.container, f"landing/{name}.csv", table(rows))
 
     def deliver(self) -> int:
         """What a watcher does when all has settled; the number of its batch."""
@@ -77,6 +76,10 @@ class Field:
         dag, index = more.pop("dag", "d"), more.pop("index", -1)
         operator = PrepareDataOperator(task_id="prepare", **{**usual, **more})
         return operator.execute(woken(run_id, self.arrivals.source, told, dag, index))
+
+
+def table(rows: range) -> bytes:
+    return "".join(["id,income\n", *(f"{row},x\n" for row in rows)]).encode()
 
 
 def woken(
@@ -372,6 +375,15 @@ def test_half_a_folder_is_no_batch_of_a_run_that_takes_stock(field: Field) -> No
 
     assert field.ids(made) == list(range(50, 100))
     assert (field.ids(after), after["batches"]) == (list(range(100)), [2, 2])
+
+
+@pytest.mark.parametrize("suffix", ["", ".txt", "-final"])
+def test_what_was_delivered_under_another_suffix_is_learned_from(field: Field, suffix: str) -> None:
+    field.store.write(field.container, f"landing/one{suffix}", table(range(50)))
+
+    made = field.prepare("r1", 0, take_stock=True, suffix=suffix)
+
+    assert (field.ids(made), made["blobs"], made["gone"]) == (list(range(50)), 1, 0)
 
 
 def test_a_data_cut_off_chooses_among_batches(field: Field) -> None:
