@@ -66,6 +66,13 @@ def split_path(place: str) -> tuple[str, str]:
     return container, path
 
 
+def lies_under(place: str, prefix: str) -> bool:
+    """Whether a listing of *prefix* shows *place*, both "container/path"."""
+    home, _, path = place.partition("/")
+    container, _, start = prefix.partition("/")
+    return home == container and path.startswith(start)
+
+
 class BlobStore:
     """
     The blobs that one connection reaches.

@@ -42,9 +42,7 @@ def blobs_before(
 ) -> list[DatedBlob]:
     """The CSV blobs under *source* ("container/prefix") that are dated before *cutoff*."""
     container, _, prefix = source.partition("/")
-    listed = blobs.list(container, prefix)
-    tables = (entry for entry in listed if entry.name.lower().endswith(".csv"))
-    found = dated(tables, container, date_pattern)
+    found = dated(_tables(blobs.list(container, prefix)), container, date_pattern)
     chosen = [blob for blob in found if blob.dated < cutoff]
     if not chosen:
         first = f", the earliest is dated {min(found).dated.isoformat()}" if found else ""
@@ -54,6 +52,19 @@ def blobs_before(
         )
         raise BadInput(msg)
     return chosen
+
+
+def _tables(entries: Iterable[BlobEntry]) -> list[BlobEntry]:
+    """Those that are CSV, without what storage shows of a folder that has such a name."""
+    listed = list(entries)
+    folders = {
+        entry.name[: found.start()] for entry in listed for found in re.finditer("/", entry.name)
+    }
+    return [
+        entry
+        for entry in listed
+        if entry.name.lower().endswith(".csv") and (entry.size or entry.name not in folders)
+    ]
 
 
 def dated(

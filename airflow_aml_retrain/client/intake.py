@@ -96,7 +96,8 @@ class Intake:
             if (version := known.versions.get(entry.name)) is not None
             and version.etag == entry.etag.strip('"')
         ]
-        chosen = dated(here, container, date_pattern)
+        # An empty one holds nothing, and is what storage shows of a folder that has such a name.
+        chosen = dated((entry for entry in here if entry.size), container, date_pattern)
         if not chosen:
             msg = (
                 f"none of the {len(known.versions)} blobs that were delivered from "

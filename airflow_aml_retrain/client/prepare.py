@@ -15,7 +15,7 @@ from operator import itemgetter
 from tempfile import SpooledTemporaryFile
 from typing import IO, BinaryIO, Final, Protocol
 
-from airflow_aml_retrain.client.blobs import BlobEntry, split_path
+from airflow_aml_retrain.client.blobs import BlobEntry, lies_under, split_path
 from airflow_aml_retrain.client.csv_blobs import BLOCK, CsvBlob, CsvBlocks
 from airflow_aml_retrain.client.dated import DatedBlob, blobs_before
 from airflow_aml_retrain.client.split import Apart, IsHeldOut, Row, Split
@@ -92,13 +92,13 @@ def _require_apart(plan: Plan) -> None:
             msg = f"source {plan.source} and holdout_source {plan.split.source} overlap"
             raise NotConfigured(msg + ": the hold-out would be trained on; give them two prefixes")
     for source in sources:
-        if any(written.startswith(source) for written in (plan.training, plan.holdout)):
+        if any(lies_under(written, source) for written in (plan.training, plan.holdout)):
             msg = f"what is written, {plan.training}, lies under {source}, which is read"
             raise NotConfigured(msg + ": end the source in '/', or give another destination")
 
 
 def _overlap(one: str, other: str) -> bool:
-    return one.startswith(other) or other.startswith(one)
+    return lies_under(one, other) or lies_under(other, one)
 
 
 class _Join:

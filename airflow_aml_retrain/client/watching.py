@@ -17,6 +17,7 @@ from typing import Final
 
 from airflow_aml_retrain.client.arrivals import Arrivals
 from airflow_aml_retrain.client.async_blobs import AsyncBlobs, SharedBlobs
+from airflow_aml_retrain.client.blobs import lies_under
 from airflow_aml_retrain.client.errands import arun
 from airflow_aml_retrain.errors import NotConfigured, RetrainError
 from airflow_aml_retrain.wire.arrivals import BlobVersion, Delivered
@@ -129,7 +130,8 @@ class Watch:
     What one watcher of *arrivals* makes of looks.
 
     A blob counts whose name ends in *suffix* and, where there is a *marker*, in whose folder, or in
-    one above it under the prefix, a blob of that name lies.
+    one above it under the prefix, a blob of that name lies. An empty one does not: it holds nothing
+    to learn from, and is what storage with real folders shows of each of them.
     """
 
     arrivals: Arrivals
@@ -148,7 +150,7 @@ class Watch:
 
         `NotConfigured` if what we write would be new data itself.
         """
-        if self.arrivals.folder.startswith(self.arrivals.source):
+        if lies_under(self.arrivals.folder, self.arrivals.source):
             msg = f"arrivals {self.arrivals.place} lies under {self.arrivals.source}, which is read"
             raise NotConfigured(msg + ": keep them elsewhere")
         found = sight.under(self.prefix)
@@ -180,7 +182,7 @@ def complete(
     found: Sequence[BlobVersion], prefix: str, suffix: str, marker: str | None
 ) -> list[BlobVersion]:
     """The blobs among *found* that are data, and of folders that are said to be whole."""
-    data = [blob for blob in found if blob.name.lower().endswith(suffix.lower())]
+    data = [blob for blob in found if blob.size and blob.name.lower().endswith(suffix.lower())]
     if marker is None:
         return data
     ends = f"/{marker}"

@@ -1,6 +1,6 @@
 """What the ledger of arrivals promises, without a socket: errands are sent what they ask for."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -241,6 +241,15 @@ def test_a_blob_that_changes_settles_anew_and_its_neighbours_wait_but_not_for_ev
 
 def test_without_settling_the_first_look_tells() -> None:
     assert Settling(0.0).settled([blob("a")], began=0.0, ended=1.0) == [blob("a")]
+
+
+def test_an_empty_blob_is_no_data_and_still_a_marker() -> None:
+    names = ["in/day.csv", "in/day.csv/1.csv", "in/day.csv/_SUCCESS", "in/empty.csv"]
+    sizes = [0, 10, 0, 0]
+    found = [replace(blob(name), size=size) for name, size in zip(names, sizes, strict=True)]
+
+    for marker in (None, "_SUCCESS"):
+        assert complete(found, "in/", ".csv", marker) == [found[1]]
 
 
 @pytest.mark.parametrize(

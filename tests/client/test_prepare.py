@@ -258,6 +258,19 @@ def test_results_are_never_read_as_data() -> None:
         prepare(Shelf({"raw/1.csv": numbered(0, 3)}), asked)
 
 
+def test_a_container_whose_name_begins_like_that_of_the_source_is_another_place() -> None:
+    shelf = Shelf({"raw/1.csv": numbered(0, 3), "raw-audited/a.csv": numbered(90, 92)})
+    asked = Plan(
+        source="raw",
+        training="raw-out/training.csv",
+        holdout="raw-out/holdout.csv",
+        cutoff=NEW_YEAR + timedelta(days=365),
+        split=Apart("raw-audited"),
+    )
+
+    assert prepare(shelf, asked).blobs == 2
+
+
 def test_a_blob_with_other_columns_is_named_with_what_differs() -> None:
     said = refusal({"raw/1.csv": numbered(0, 50), "raw/2.csv": b"id,salary\n1,2\n"})
 
@@ -290,6 +303,12 @@ def test_an_empty_blob_is_refused_by_name(nothing: bytes) -> None:
     said = refusal({"raw/1.csv": numbered(0, 50), "raw/2.csv": nothing})
 
     assert said == "blob raw/2.csv is empty: expected at least a row of column names"
+
+
+def test_an_empty_blob_of_a_folder_s_name_is_no_data() -> None:
+    shelf = Shelf({"raw/day.csv": b"", "raw/day.csv/1.csv": numbered(0, 50)})
+
+    assert prepare(shelf, plan()).blobs == 1
 
 
 def test_a_blob_with_only_a_header_counts_no_rows() -> None:

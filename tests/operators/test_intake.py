@@ -377,6 +377,18 @@ def test_half_a_folder_is_no_batch_of_a_run_that_takes_stock(field: Field) -> No
     assert (field.ids(after), after["batches"]) == (list(range(100)), [2, 2])
 
 
+def test_an_empty_blob_of_a_folder_s_name_is_no_data_delivered_or_not(field: Field) -> None:
+    field.store.write(field.container, "landing/day.csv", b"")
+    field.land("day.csv/part-0", range(50))
+
+    made = field.prepare("r1", 0, take_stock=True)
+    field.deliver()
+    after = field.prepare("r2", 2)
+
+    for each in (made, after):
+        assert (field.ids(each), each["blobs"], each["gone"]) == (list(range(50)), 1, 0)
+
+
 @pytest.mark.parametrize("suffix", ["", ".txt", "-final"])
 def test_what_was_delivered_under_another_suffix_is_learned_from(field: Field, suffix: str) -> None:
     field.store.write(field.container, f"landing/one{suffix}", table(range(50)))

@@ -280,6 +280,20 @@ async def test_a_ledger_that_would_be_new_data_itself_is_refused_and_said_once(
     assert capsys.readouterr().out.count("which is read: keep them elsewhere") == 1
 
 
+async def test_a_ledger_in_a_container_whose_name_begins_like_that_of_the_source_is_no_new_data(
+    store: BlobStore, container: str, tap: WireTap, database: Database
+) -> None:
+    land(store, container, "one.csv")
+    trigger = watcher(container, arrivals=f"{container}-books/arrivals")
+    trigger.source = container
+
+    async with triggerer() as running:
+        running.start(trigger, database)
+        await running.until(lambda: bool(database.events))
+
+    assert database.events[0]["source"] == container
+
+
 async def test_two_assets_over_one_ledger_are_told_to_part(
     store: BlobStore, container: str, tap: WireTap, capsys: pytest.CaptureFixture[str]
 ) -> None:
