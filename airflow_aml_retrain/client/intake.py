@@ -75,13 +75,15 @@ class Intake:
         if known.number < at_least and until is None:
             msg = (
                 f"an event tells of batch {at_least} of {self.arrivals.source}, and the ledger "
-                f"{self.arrivals.folder} ends with {known.number}: is it the watcher's own?"
+                f"{self.arrivals.folder} ends with {known.number}: restore what is missing, "
+                "or give another `arrivals`"
             )
             raise ServiceUnavailable(msg)
         if not known.number:
             msg = (
                 f"nothing of {self.arrivals.source} has been delivered yet, says "
-                f"{self.arrivals.folder}: land data, or take stock"
+                f"{self.arrivals.folder}: land data, or take stock; "
+                "a watcher must have these `arrivals`"
             )
             raise BadInput(msg)
         return known

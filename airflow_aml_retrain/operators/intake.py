@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from airflow_aml_retrain.client.arrivals import Arrivals
 from airflow_aml_retrain.client.consumption import Learner, Share
 from airflow_aml_retrain.client.intake import Intake
 from airflow_aml_retrain.triggers.ended import ended
@@ -29,6 +30,7 @@ def share_of(
     *,
     until: datetime | None,
     takes_stock: bool,
+    wasb_conn_id: str,
 ) -> Share:
     """
     What this run learns from: by its earlier tries, else everything by now.
@@ -36,9 +38,8 @@ def share_of(
     Raises `AirflowSkipException` if the run was woken by an event and all is consumed already.
     """
     run = context["dag_run"]
-    delivered = intake.delivered(
-        until=until, at_least=_told(context, intake.arrivals.source), takes_stock=takes_stock
-    )
+    told = _told(context, intake.arrivals, wasb_conn_id)
+    delivered = intake.delivered(until=until, at_least=told, takes_stock=takes_stock)
     is_woken = run.run_type == _WOKEN
     share = intake.consumption.share(
         learner,
@@ -52,12 +53,19 @@ def share_of(
     return share
 
 
-def _told(context: "Context", source: str) -> int:
-    """The last batch of *source* that the events tell of by which the run was woken."""
+def _told(context: "Context", arrivals: Arrivals, wasb_conn_id: str) -> int:
+    """
+    The last batch of *arrivals* that the events tell of by which the run was woken.
+
+    Others may wake it, too: of another ledger, or of one at the same place in other storage.
+    """
     events = context.get("triggering_asset_events") or {}
     told = 0
     for event in (event for of_asset in events.values() for event in of_asset):
         match (event.extra or {}).get("payload"):
-            case {"source": said, "last": int(last)} if said == source:
+            case {"manifest": manifest, "last": int(last), **rest} if (
+                manifest == arrivals.manifest(last)
+                and rest.get("wasb_conn_id", wasb_conn_id) == wasb_conn_id
+            ):
                 told = max(told, last)
     return told

@@ -161,7 +161,14 @@ class PrepareDataOperator(BaseOperator):
         consumer = given(self.consumer) or learner.consumer
         intake = Intake(store, Arrivals(arrivals, self.source), consumer, self.suffix, self.marker)
         until = self._cutoff(context) if given(self.data_cutoff) else None
-        share = share_of(context, intake, learner, until=until, takes_stock=self.take_stock)
+        share = share_of(
+            context,
+            intake,
+            learner,
+            until=until,
+            takes_stock=self.take_stock,
+            wasb_conn_id=self.wasb_conn_id,
+        )
         delivery = intake.delivery(share, self.date_pattern)
         plan = self._plan(context, datetime.fromisoformat(share.cutoff))
         plan = replace(plan, chosen=delivery.chosen)

@@ -35,12 +35,17 @@ _PATIENCE: Final = 120.0
 
 
 class NewDataEvent(TypedDict):
-    """The batches *first* to *last* of *source* have been delivered; *manifest* is the last one."""
+    """
+    The batches *first* to *last* of *source* have been delivered; *manifest* is the last one.
+
+    All places are in the storage that *wasb_conn_id* reaches.
+    """
 
     source: str
     first: int
     last: int
     manifest: str
+    wasb_conn_id: str
 
 
 class NewDataTrigger(BaseEventTrigger):
@@ -155,7 +160,13 @@ class NewDataTrigger(BaseEventTrigger):
 
     def _event(self, first: int, last: int) -> NewDataEvent:
         manifest = Arrivals(self.arrivals, self.source).manifest(last)
-        return NewDataEvent(source=self.source, first=first, last=last, manifest=manifest)
+        return NewDataEvent(
+            source=self.source,
+            first=first,
+            last=last,
+            manifest=manifest,
+            wasb_conn_id=self.wasb_conn_id,
+        )
 
 
 class _Looking(SharedStreamProducer):

@@ -313,7 +313,7 @@ def test_events_are_small_and_hold_no_secret(landing: Landing) -> None:
 
     assert len(events) == BATCHES
     for event in events:
-        assert set(event) == {"source", "first", "last", "manifest"}
+        assert set(event) == {"source", "first", "last", "manifest", "wasb_conn_id"}
 
 
 def test_a_message_wakes_a_run_that_looks_for_itself_and_a_doubled_one_does_no_harm(

@@ -67,15 +67,17 @@ class Field:
 
     def prepare(self, run_id: str, *told: int, **more: Any) -> PreparedData:
         """One try of a run that was woken by events about batches (none: by a person)."""
+        dag, index = more.pop("dag", "d"), more.pop("index", -1)
+        return self.preparing(**more).execute(woken(run_id, self.arrivals, told, dag, index))
+
+    def preparing(self, **more: Any) -> PrepareDataOperator:
         usual: dict[str, Any] = {
             "source": f"{self.container}/landing/",
             "destination": f"{self.container}/prepared",
             "arrivals": f"{self.container}/arrivals",
             "holdout_fraction": 0.3,
         }
-        dag, index = more.pop("dag", "d"), more.pop("index", -1)
-        operator = PrepareDataOperator(task_id="prepare", **{**usual, **more})
-        return operator.execute(woken(run_id, self.arrivals.source, told, dag, index))
+        return PrepareDataOperator(task_id="prepare", **{**usual, **more})
 
 
 def table(rows: range) -> bytes:
@@ -83,14 +85,11 @@ def table(rows: range) -> bytes:
 
 
 def woken(
-    run_id: str, source: str, told: tuple[int, ...], dag: str = "d", index: int = -1
+    run_id: str, arrivals: Arrivals, told: tuple[int, ...], dag: str = "d", index: int = -1
 ) -> Context:
     """The context of a run that was woken by events, doubled or not, merged or not."""
     task = SimpleNamespace(dag_id=dag, task_id="prepare", run_id=run_id, map_index=index)
-    events = [
-        SimpleNamespace(extra={"payload": {"source": source, "first": number, "last": number}})
-        for number in told
-    ]
+    events = [event(arrivals, number) for number in told]
     kind = DagRunType.ASSET_TRIGGERED if told else DagRunType.MANUAL
     return cast(
         "Context",
@@ -99,6 +98,14 @@ def woken(
             "dag_run": SimpleNamespace(run_after=DUE, run_type=kind),
             "triggering_asset_events": {"asset": events},
         },
+    )
+
+
+def event(arrivals: Arrivals, number: int, **more: str) -> SimpleNamespace:
+    """What a watcher of *arrivals* tells of a batch; before it named its connection, or after."""
+    told = {"source": arrivals.source, "first": number, "last": number}
+    return SimpleNamespace(
+        extra={"payload": {**told, "manifest": arrivals.manifest(number), **more}}
     )
 
 
@@ -405,7 +412,26 @@ def test_a_data_cut_off_chooses_among_batches(field: Field) -> None:
         field.prepare("r1", data_cutoff=(DUE - timedelta(days=365)).isoformat())
 
 
-def test_an_event_of_another_ledger_is_no_silent_loss(field: Field) -> None:
+def test_events_of_other_ledgers_wake_a_run_and_do_not_say_what_ours_holds(field: Field) -> None:
+    field.arrive("one", range(50))
+    prepare = field.preparing()
+    context = woken("r1", field.arrivals, (1,))
+    context["triggering_asset_events"]["others"] = [
+        event(Arrivals(f"{field.container}/others", field.arrivals.source), 7),
+        event(field.arrivals, 7, wasb_conn_id="wasb_elsewhere"),
+    ]
+
+    made = prepare.execute(context)
+
+    assert made["batches"] == [1, 1]
+    context["triggering_asset_events"]["ours"] = [
+        event(field.arrivals, 7, wasb_conn_id="wasb_default")
+    ]
+    with pytest.raises(ServiceUnavailable, match="an event tells of batch 7"):
+        prepare.execute(context)
+
+
+def test_an_event_of_a_batch_that_is_not_there_is_no_silent_loss(field: Field) -> None:
     field.arrive("one", range(50))
 
     with pytest.raises(ServiceUnavailable, match="an event tells of batch 7"):

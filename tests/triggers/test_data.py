@@ -97,6 +97,7 @@ async def test_what_lands_is_told_once_with_the_place_of_its_manifest(
         "first": 2,
         "last": 2,
         "manifest": ledger(container).manifest(2),
+        "wasb_conn_id": "wasb_default",
     }
 
 
