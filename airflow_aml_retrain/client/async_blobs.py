@@ -6,7 +6,7 @@ of them. It never repeats by itself: whoever asks looks again soon, and knows ho
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -55,7 +55,7 @@ class AsyncBlobs:
             found = await self._blob(container, path).download_blob(**_ONCE)
             return bytes(await found.readall())
 
-    async def chunks(self, container: str, path: str) -> AsyncIterator[bytes]:
+    async def chunks(self, container: str, path: str) -> AsyncGenerator[bytes]:
         """What the blob holds, piece by piece, all of one version."""
         with speaking_of(f"{container}/{path}"):
             found = await self._blob(container, path).download_blob(**_ONCE)

@@ -7,10 +7,10 @@ apart.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
-from contextlib import closing, suppress
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from airflow_aml_retrain.client.blobs import BlobEntry, BlobStore, DocumentChanged, split_path
 from airflow_aml_retrain.client.csv_blobs import BLOCK
@@ -57,9 +57,21 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The rows of the CSV at *place*, which is never held as a whole; answered by how many."""
+    """
+    The rows of the CSV at *place*, which is never held as a whole; answered by `Counted`.
+
+    It is not read to its end where *enough* rows have been counted before that.
+    """
 
     place: str
+    enough: int
+
+
+class Counted(NamedTuple):
+    """So many *rows*, which are all that there are if *is_whole*."""
+
+    rows: int
+    is_whole: bool
 
 
 Step = Look | Fetch | Make | Put | Count
@@ -77,7 +89,7 @@ class AsyncStore(Protocol):
 
     async def put(self, container: str, path: str, data: bytes) -> None: ...
 
-    def chunks(self, container: str, path: str) -> AsyncIterator[bytes]: ...
+    def chunks(self, container: str, path: str) -> AsyncGenerator[bytes]: ...
 
 
 def look(place: str) -> Errand[list[BlobVersion]]:
@@ -96,8 +108,8 @@ def put(place: str, data: bytes) -> Errand[None]:
     yield Put(place, data)
 
 
-def count(place: str) -> Errand[int]:
-    return cast("int", (yield Count(place)))
+def count(place: str, enough: int) -> Errand[Counted]:
+    return cast("Counted", (yield Count(place, enough)))
 
 
 def run(store: BlobStore, errand: Errand[T]) -> T:
@@ -151,8 +163,8 @@ def _answered(store: BlobStore, step: Step) -> object:
             return _made(store, place, data)
         case Put(place, data):
             store.write(*split_path(place), data)
-        case Count(place):
-            return _counted(store, place)
+        case Count(place, enough):
+            return _counted(store, place, enough)
     return None
 
 
@@ -168,20 +180,30 @@ async def _aanswered(store: AsyncStore, step: Step) -> object:
             return await store.create(*split_path(place), data)
         case Put(place, data):
             await store.put(*split_path(place), data)
-        case Count(place):
-            found = RowCount()
-            async for chunk in store.chunks(*split_path(place)):
-                found.feed(chunk)
-            return found.rows
+        case Count(place, enough):
+            return await _acounted(store, place, enough)
     return None
 
 
-def _counted(store: BlobStore, place: str) -> int:
+def _counted(store: BlobStore, place: str, enough: int) -> Counted:
     found = RowCount()
     with closing(store.open(*split_path(place))) as stream:
         while block := stream.read(BLOCK):
+            if found.rows >= enough:
+                return Counted(found.rows, is_whole=False)
             found.feed(block)
-    return found.rows
+    return Counted(found.rows, is_whole=True)
+
+
+async def _acounted(store: AsyncStore, place: str, enough: int) -> Counted:
+    found = RowCount()
+    async with aclosing(store.chunks(*split_path(place))) as chunks:
+        async for chunk in chunks:
+            if found.rows >= enough:
+                return Counted(found.rows, is_whole=False)
+            # In a thread, for the reason that `arun` gives.
+            await asyncio.to_thread(found.feed, chunk)
+    return Counted(found.rows, is_whole=True)
 
 
 def _made(store: BlobStore, place: str, data: bytes) -> bool:

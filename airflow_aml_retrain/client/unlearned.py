@@ -2,7 +2,8 @@
 What has landed and a consumer has not learned from yet: how many blobs, how many rows.
 
 Law: the rows of a blob are counted once for each of its versions, and the count is kept beside the
-ledger, so that neither a look, nor a restart, nor another worker reads it again.
+ledger, so that neither a look, nor a restart, nor another worker reads it again. Where
+there are rows enough, no more of them are counted than says so.
 """
 
 import json
@@ -23,7 +24,11 @@ _AT_ONCE: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unlearned:
-    """New *blobs* of *source* and their *rows* (None: not counted), beyond the batch *learned*."""
+    """
+    New *blobs* of *source* and their *rows*, beyond the batch *learned*.
+
+    Rows are counted (else None) when there are blobs enough, until there are enough of them, too.
+    """
 
     source: str
     learned: int
@@ -34,7 +39,7 @@ class Unlearned:
         return self.blobs >= max(minimum_blobs, 1) and (self.rows or 0) >= minimum_rows
 
     def __str__(self) -> str:
-        rows = "" if self.rows is None else f" with {self.rows} rows"
+        rows = "" if self.rows is None else f" ({self.rows} rows counted)"
         return f"{self.blobs} new blobs{rows} under {self.source}"
 
 
@@ -43,7 +48,8 @@ def unlearned(
     consumer: str,
     *,
     ended: Callable[[Share], Ended | None],
-    counts_rows: bool,
+    minimum_blobs: int,
+    minimum_rows: int,
     suffix: str,
     marker: str | None,
 ) -> Errand[Unlearned]:
@@ -54,11 +60,14 @@ def unlearned(
     found = yield from look(arrivals.source)
     prefix = arrivals.source.partition("/")[2]
     new = delivered.lacks(complete(found, prefix, suffix, marker))
-    rows = (yield from _rows(arrivals, new)) if counts_rows else None
+    # Not before there are blobs enough: what is counted in part is counted anew by the next look.
+    counts = minimum_rows > 0 and len(new) >= max(minimum_blobs, 1)
+    rows = (yield from _rows(arrivals, new, minimum_rows)) if counts else None
     return Unlearned(source=arrivals.source, learned=last, blobs=len(new), rows=rows)
 
 
-def _rows(arrivals: Arrivals, blobs: Sequence[BlobVersion]) -> Errand[int]:
+def _rows(arrivals: Arrivals, blobs: Sequence[BlobVersion], enough: int) -> Errand[int]:
+    """The rows in *blobs*, or those that were counted when they were *enough*."""
     place, container = f"{arrivals.folder}/counted.json", arrivals.source.partition("/")[0]
     known = _counts((yield from _read(place)))
     here = {blob.name: known.get(blob.name) for blob in blobs}
@@ -67,12 +76,20 @@ def _rows(arrivals: Arrivals, blobs: Sequence[BlobVersion]) -> Errand[int]:
         for blob in blobs
         if (said := here[blob.name]) is not None and said[0] == blob.etag
     }
-    todo = [blob for blob in blobs if blob.name not in counts]
-    for number, blob in enumerate(todo, 1):
-        counts[blob.name] = (blob.etag, (yield from count(f"{container}/{blob.name}")))
-        if number % _AT_ONCE == 0 or number == len(todo):
-            yield from put(place, json.dumps({**known, **counts}).encode())
-    return sum(rows for _, rows in counts.values())
+    rows, fresh = sum(rows for _, rows in counts.values()), 0
+    for blob in (blob for blob in blobs if blob.name not in counts):
+        if rows >= enough:
+            break
+        found = yield from count(f"{container}/{blob.name}", enough - rows)
+        rows += found.rows
+        if found.is_whole:
+            counts[blob.name] = (blob.etag, found.rows)
+            fresh += 1
+            if fresh % _AT_ONCE == 0:
+                yield from put(place, _written(known, counts))
+    if fresh % _AT_ONCE:
+        yield from put(place, _written(known, counts))
+    return rows
 
 
 def _read(place: str) -> Errand[bytes | None]:
@@ -89,3 +106,7 @@ def _counts(data: bytes | None) -> dict[str, tuple[str, int]]:
     except (ValueError, TypeError, AttributeError) as exc:
         msg = f"the counts of rows cannot be read: {exc}; delete the document"
         raise BadInput(msg) from exc
+
+
+def _written(*counts: dict[str, tuple[str, int]]) -> bytes:
+    return json.dumps({name: said for each in counts for name, said in each.items()}).encode()

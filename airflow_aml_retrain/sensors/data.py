@@ -21,7 +21,8 @@ class NewDataSensor(BaseOperator):
     For DAGs on a schedule. Looks once and, if that is not enough, waits in the triggerer. What
     counts as new is what no run was given by `PrepareDataOperator` with the same *arrivals*; what
     a run had that failed is new again.
-    Returns source, the last batch that was learned, and how many new blobs and rows there are.
+    Returns source, the last batch that was learned, how many new blobs there are, and how many rows
+    were counted in them until they were enough.
 
     :param source: Where blobs land, "container/prefix". (templated)
     :param arrivals: Where is kept what was delivered, "container/prefix". (templated)
@@ -84,7 +85,8 @@ class NewDataSensor(BaseOperator):
             arrivals,
             consumer,
             ended=ended,
-            counts_rows=self.minimum_rows > 0,
+            minimum_blobs=self.minimum_blobs,
+            minimum_rows=self.minimum_rows,
             suffix=self.suffix,
             marker=self.marker,
         )

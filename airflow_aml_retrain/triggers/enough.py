@@ -108,7 +108,8 @@ class EnoughDataTrigger(BaseTrigger):
             arrivals,
             self.consumer,
             ended=ended,
-            counts_rows=self.minimum_rows > 0,
+            minimum_blobs=self.minimum_blobs,
+            minimum_rows=self.minimum_rows,
             suffix=self.suffix,
             marker=self.marker,
         )

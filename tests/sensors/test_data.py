@@ -4,11 +4,12 @@ import asyncio
 import csv
 import io
 import json
+import threading
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from airflow.sdk import Context
@@ -16,6 +17,7 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_aml_retrain.client import errands
 from airflow_aml_retrain.client.arrivals import Arrivals
 from airflow_aml_retrain.client.blobs import BlobStore, split_path
 from airflow_aml_retrain.client.csv_blobs import CsvBlob
@@ -217,6 +219,61 @@ async def test_the_rows_of_a_version_are_counted_once(
     changed = sensor(container, minimum_rows=1).execute(context())
 
     assert (again["rows"], changed["rows"]) == (1000, 31)
+
+
+class Watched(RowCount):
+    """Counts only while the event loop goes on; remembers how many bytes it was fed with."""
+
+    fed: ClassVar[list[int]] = []
+    loop_went_on = threading.Event()
+
+    def feed(self, block: bytes) -> None:
+        self.loop_went_on.clear()
+        assert self.loop_went_on.wait(10), "the loop stands still while rows are counted"
+        self.fed.append(len(block))
+        super().feed(block)
+
+
+@pytest.fixture
+async def watched(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[int]]:
+    async def go_on() -> None:
+        async for _ in _ticks():
+            Watched.loop_went_on.set()
+
+    Watched.fed.clear()
+    monkeypatch.setattr(errands, "RowCount", Watched)
+    loop = asyncio.create_task(go_on())
+    yield Watched.fed
+    loop.cancel()
+
+
+BIG = 400_000
+"""Rows of a blob that is read in several pieces."""
+
+
+async def test_the_loop_goes_on_while_rows_are_counted_of_which_no_more_are_read_than_needed(
+    store: BlobStore, container: str, tap: WireTap, watched: list[int]
+) -> None:
+    some, all_of_them = (deferred(sensor(container, minimum_rows=rows)) for rows in (BIG // 3, BIG))
+    land(store, container, "big", BIG)
+
+    first = await fired(some)
+    read = sum(watched)
+    second = await fired(all_of_them)
+
+    assert BIG // 3 <= first["found"]["rows"] < BIG
+    assert second["found"]["rows"] == BIG
+    assert 0 < read < sum(watched) - read
+
+
+async def test_rows_are_not_counted_before_there_are_blobs_enough(
+    store: BlobStore, container: str, tap: WireTap, watched: list[int]
+) -> None:
+    land(store, container, "one", 30)
+
+    late = await fired(deferred(sensor(container, minimum_blobs=2, minimum_rows=20, timeout=0.2)))
+
+    assert (late["state"], watched) == ("timeout", [])
 
 
 @pytest.mark.parametrize("soft_fail", [False, True])
