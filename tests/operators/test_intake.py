@@ -20,6 +20,7 @@ from airflow_aml_retrain.client.arrivals import Arrivals
 from airflow_aml_retrain.client.blobs import BlobStore, split_path
 from airflow_aml_retrain.client.consumption import Consumption, Ended, Learner, Share
 from airflow_aml_retrain.client.errands import run, version_of
+from airflow_aml_retrain.client.intake import Intake
 from airflow_aml_retrain.demo.azurite import Azurite
 from airflow_aml_retrain.errors import BadInput, ServiceUnavailable
 from airflow_aml_retrain.hooks.storage import blob_store
@@ -350,6 +351,18 @@ def test_a_blob_that_was_replaced_is_read_in_the_version_that_was_delivered(fiel
 
     assert (field.ids(before), before["gone"]) == (list(range(50, 100)), 1)
     assert (field.ids(after), after["gone"]) == (list(range(50, 100)) + list(range(200, 250)), 0)
+
+
+def test_a_blob_that_is_replaced_before_it_is_read_is_not_read_in_another_version(
+    field: Field,
+) -> None:
+    field.arrive("one", range(50))
+    share = Share(run="r1", first=1, last=1, cutoff=DUE.isoformat())
+    delivery = Intake(field.store, field.arrivals, "d", ".csv", None).delivery(share, None)
+    field.land("one", range(200, 250))
+
+    with pytest.raises(ServiceUnavailable, match="HTTP 412"):
+        delivery.open(field.container, "landing/one.csv")
 
 
 def test_what_has_not_been_delivered_is_not_read(field: Field) -> None:

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
@@ -289,6 +289,20 @@ async def test_when_time_is_up_the_task_fails_or_softly_is_skipped(
         AirflowSkipException if soft_fail else DeadlineExceeded, match="the time to wait for enough"
     ):
         waiting.execute_complete(context(), event)
+
+
+async def test_the_time_to_wait_begins_with_the_try_and_is_kept_by_the_trigger(
+    store: BlobStore, container: str, tap: WireTap
+) -> None:
+    began = datetime.fromtimestamp(time.time() - 300, UTC)
+    now = context()
+    now["ti"].start_date = began
+
+    with pytest.raises(TaskDeferred) as caught:
+        sensor(container, timeout=1000).execute(now)
+
+    assert caught.value.trigger.deadline == began.timestamp() + 1000
+    assert caught.value.timeout > timedelta(seconds=1000)
 
 
 async def test_a_landing_zone_that_is_not_there_yet_is_waited_for(

@@ -10,19 +10,26 @@ import gc
 import json
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk import Asset, BaseHook
 from airflow.sdk.execution_time.context import AssetStateStoreAccessors
+from airflow.triggers.shared_stream import AdvanceItem, AdvanceOutcome
 
 from airflow_aml_retrain.client.arrivals import Arrivals
+from airflow_aml_retrain.client.async_blobs import AsyncBlobs
 from airflow_aml_retrain.client.blobs import BlobStore
 from airflow_aml_retrain.client.errands import run, version_of
+from airflow_aml_retrain.client.watching import Sight
 from airflow_aml_retrain.demo.azurite import ACCOUNT, KEY, Azurite
+from airflow_aml_retrain.hooks.storage import shared_blobs
+from airflow_aml_retrain.triggers import data
 from airflow_aml_retrain.triggers.data import NewDataTrigger
-from airflow_aml_retrain.wire.arrivals import manifest_from
+from airflow_aml_retrain.wire.arrivals import BlobVersion, manifest_from
 from tests.triggers.triggerer import Database, Triggerer, triggerer
 from tests.triggers.wire_tap import WireTap, tapped
 
@@ -57,8 +64,8 @@ def ledger(container: str) -> Arrivals:
     return Arrivals(f"{container}/arrivals", f"{container}/landing/")
 
 
-def land(store: BlobStore, container: str, name: str, data: bytes = b"a,b\n1,2\n") -> None:
-    store.write(container, f"landing/{name}", data)
+def land(store: BlobStore, container: str, name: str, text: bytes = b"a,b\n1,2\n") -> None:
+    store.write(container, f"landing/{name}", text)
 
 
 def batches(store: BlobStore, container: str, event: Any) -> list[list[str]]:
@@ -262,6 +269,62 @@ async def test_an_outage_ends_nothing(
         await running.until(lambda: bool(database.events))
 
     assert batches(store, container, database.events[0]) == [["one.csv"]]
+
+
+async def test_a_ledger_that_hangs_is_given_up_and_looked_at_again(
+    store: BlobStore,
+    container: str,
+    tap: WireTap,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trigger, shared, asked = watcher(container), shared_blobs("wasb_default"), list[None]()
+    trigger.asset_state_store = database  # type: ignore[assignment] # what we use of it
+
+    @asynccontextmanager
+    async def used() -> AsyncIterator[AsyncBlobs]:
+        asked.append(None)
+        if len(asked) == 1:
+            await asyncio.Event().wait()
+        async with shared.used() as blobs:
+            yield blobs
+
+    async def again_and_again() -> AsyncIterator[Sight]:
+        blob = BlobVersion("landing/one.csv", "0x1", 7, "2026-11-01T12:00:00+00:00")
+        while True:
+            yield Sight(("landing/",), {blob.name: blob}, 0.0, 0.0)
+
+    monkeypatch.setattr(data, "_PATIENCE", 0.5)
+    monkeypatch.setattr(data, "shared_blobs", lambda _: SimpleNamespace(used=used))
+
+    event = await anext(trigger.filter_shared_stream(again_and_again()))
+
+    assert event.payload["last"] == 1
+    assert len(asked) > 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_stored"),
+    [
+        (AdvanceOutcome(acked=1, failed=0, rejected=0), True),
+        (AdvanceOutcome(acked=1, failed=1, rejected=0), False),
+        (AdvanceOutcome(acked=0, failed=0, rejected=0), False),
+    ],
+    ids=str,
+)
+async def test_the_watermark_passes_no_event_that_was_not_stored(
+    *, outcome: AdvanceOutcome, is_stored: bool
+) -> None:
+    passed: list[None] = []
+
+    async def stored() -> None:
+        passed.append(None)
+
+    _, kwargs = watcher("data").serialize()
+    looking = NewDataTrigger.create_shared_stream_producer(kwargs)
+    await looking.advance([AdvanceItem(Sight((), {}, 0.0, 0.0, [stored]), outcome)])
+
+    assert bool(passed) is is_stored
 
 
 async def test_a_ledger_that_would_be_new_data_itself_is_refused_and_said_once(
