@@ -1,6 +1,6 @@
 """Retraining many models at once, in one task."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypedDict
 
@@ -36,9 +36,10 @@ class RetrainManyOperator(BaseOperator):
     One task, one trigger, one client: it submits a batch job for each model, waits for all of
     them in the triggerer, and submits the next as others end, so that no more than
     *max_active_jobs* are under way. A model that fails stops no other. A retry takes up the jobs
-    that run, and retrains only the models that failed. Returns a list of `Retrained`, in the order
-    of *models*, which another task can be expanded over; where the task fails, it is left as its
-    result too.
+    that run, and retrains only the models that failed; so it does after an outage, which ends a
+    try, but for the last one: that begins no more, and awaits the jobs under way. Returns a list
+    of `Retrained`, in the order of *models*, which another task can be expanded over; where the
+    task fails, it is left as its result too.
 
     :param models: A mapping for each model, or the JSON of them: "model" (its name), "inputs"
         (input name to "container/path") and, if there are any, "parameters". (templated)
@@ -93,7 +94,7 @@ class RetrainManyOperator(BaseOperator):
 
     def execute(self, context: "Context") -> list[Retrained]:
         jobs = self._open(context)
-        jobs.take_up()
+        self._begin(context, jobs, jobs.take_up)
         return self._go_on(context, jobs)
 
     def execute_complete(self, context: "Context", event: object) -> list[Retrained]:
@@ -126,10 +127,22 @@ class RetrainManyOperator(BaseOperator):
         deadline = context["ti"].start_date + timedelta(seconds=self.timeout)
         if timezone.utcnow() > deadline:
             jobs.give_up(f"not by the deadline {deadline.isoformat(timespec='seconds')}")
-        jobs.submit(self.max_active_jobs)
+        self._begin(context, jobs, lambda: jobs.submit(self.max_active_jobs))
         if jobs.under_way:
             self._defer(jobs, deadline)
         return self._ended(context, jobs)
+
+    def _begin(self, context: "Context", jobs: "ManyJobs", begin: Callable[[], None]) -> None:
+        """An outage ends a try, and the next goes on; the last awaits what is under way."""
+        from airflow_aml_retrain.operators.many_jobs import OUTAGES
+
+        try:
+            begin()
+        except OUTAGES as exc:
+            if context["ti"].try_number <= context["ti"].max_tries:
+                raise
+            self.log.warning("Beginning no more jobs, for there is no further try: %s", exc)
+            jobs.begin_no_more(str(exc))
 
     def _defer(self, jobs: "ManyJobs", deadline: "datetime") -> NoReturn:
         from airflow_aml_retrain.triggers.jobs import JobsTrigger

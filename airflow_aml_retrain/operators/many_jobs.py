@@ -3,14 +3,16 @@ The batch jobs of many models as an operator holds them: submitted, awaited, can
 
 Law: what is wrong with one model is that model's failure and stops no other. Each job is created,
 remembered and started in this order, as `batch` has it for one, and at most so many are under
-way at a time.
+way at a time. That the service has no time for one model, to make its job, to start it or to look
+at it, is one of these failures; two, one after the other, are an outage, and the next try goes on
+from there. A job that may run is awaited or cancelled, whatever becomes of its model.
 """
 
 import asyncio
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_aml_retrain.client.blobs import split_path
@@ -42,6 +44,9 @@ log: Final = logging.getLogger(__name__)
 Wish = Mapping[str, Any]
 """A model to retrain: "model" (its name), "inputs" and, where there are any, "parameters"."""
 
+OUTAGES: Final = (ServiceUnavailable, DeadlineExceeded)
+"""What comes of a service that is away, from a write that is repeated and from a look."""
+
 _LONGEST_NAME: Final = 200
 _NONE: Final = JobId("")
 
@@ -54,6 +59,8 @@ class ManyJobs:
     store: "BlobStore"
     memory: ManyMemory
     wishes: Mapping[str, Wish]
+    _is_away: bool = field(default=False, init=False)
+    """Whether the service had no time for the model before."""
 
     @classmethod
     def open(
@@ -81,7 +88,11 @@ class ManyJobs:
         return {model: known[model] for model in self.wishes}
 
     def take_up(self) -> None:
-        """Go on with the jobs of an earlier try; those that came to nothing are made anew."""
+        """
+        Go on with the jobs of an earlier try; those that came to nothing are made anew.
+
+        Raises one of `OUTAGES` in an outage.
+        """
         if self.memory.cancelling:
             self._see_all_cancelled()
         for model, noted in self._known().items():
@@ -92,22 +103,17 @@ class ManyJobs:
         """
         Set jobs going until *most* are under way or no model is left.
 
-        One model that the service has no time for is that model's failure; two, one after the
-        other, are an outage, and the next try goes on from here.
+        Raises one of `OUTAGES` in an outage.
         """
-        away = False
         for model in self.left:
             if len(self.under_way) >= most:
                 return
             try:
                 job = self._created(model)
             except RetrainError as exc:
-                if away and isinstance(exc, ServiceUnavailable):
-                    raise
-                away = isinstance(exc, ServiceUnavailable)
+                self._count(exc)
                 self._failed(model, str(exc))
             else:
-                away = False
                 # Before it is started: see the law of `memory`.
                 self.memory.remember(model, Noted(job))
                 self._start(model, job)
@@ -119,12 +125,18 @@ class ManyJobs:
             if job in models:
                 self._note(models[job], job, outcome)
 
+    def begin_no_more(self, why: str) -> None:
+        """Leave out the models of which nothing has been begun."""
+        for model in self.left:
+            self.memory.remember(model, Noted(_NONE, Stage.FAILED, why))
+
     def give_up(self, why: str) -> None:
         """Time is up: cancel what is under way, and begin nothing more."""
         jobs = self.under_way
         self.cancel()
-        for model in [*jobs, *self.left]:
-            self.memory.remember(model, Noted(jobs.get(model, _NONE), Stage.FAILED, why))
+        for model, job in jobs.items():
+            self.memory.remember(model, Noted(job, Stage.FAILED, why))
+        self.begin_no_more(why)
 
     def cancel(self) -> None:
         """Cancel what is under way; a retry makes sure of it before it makes another job."""
@@ -147,22 +159,55 @@ class ManyJobs:
         return self.backend.run(self.backend.verbs.submit(blobs, _texts(wish, "parameters")))
 
     def _start(self, model: str, job: JobId) -> None:
-        """Set the job going; whether it runs after an outage is for the next try to find out."""
         try:
             self.backend.run(started(self.backend.verbs, job))
-        except ServiceUnavailable:
-            raise
+        except OUTAGES as exc:
+            self._count(exc)
+            self._let_go(model, job, str(exc))
         except RetrainError as exc:
+            self._count(exc)
             self._failed(model, str(exc), job)
         else:
+            self._count(None)
             log.info("Job %s retrains %s", job, model)
+
+    def _let_go(self, model: str, job: JobId, why: str) -> None:
+        """
+        Fail a model whose job could not be started, and see to it that the job does not run.
+
+        It may run for all that, and is then awaited. A service that is away for this too is an
+        outage, in which the job stays as it is remembered: under way.
+        """
+        try:
+            if state_on(self.backend, job) not in {JobState.WAITING, None}:
+                return
+            self.backend.run(self.backend.verbs.cancel(job))
+        except WireError as exc:
+            log.warning("Job %s, for %s, is awaited, started or not: %s", job, model, exc)
+        else:
+            self._failed(model, why, job)
+
+    def _count(self, trouble: RetrainError | None) -> None:
+        """Note how a model fared; *trouble* that makes an outage is raised."""
+        is_away = isinstance(trouble, OUTAGES)
+        if trouble is not None and is_away and self._is_away:
+            raise trouble
+        self._is_away = is_away
 
     def _take_up(self, model: str, noted: Noted) -> None:
         try:
             state = state_on(self.backend, noted.job) if noted.job else None
+        except OUTAGES as exc:
+            self._count(exc)
+            # What is remembered stands: a job that was under way is awaited.
+            log.warning("Job %s, for %s, could not be looked at: %s", noted.job, model, exc)
+            return
         except WireError as exc:
+            self._count(exc)
             self._failed(model, str(exc), noted.job)
             return
+        if state is not None and state.is_final:
+            self._count(None)
         if state in NOT_ADOPTED:
             self.memory.forget(model)
         elif state is JobState.SUCCEEDED:
@@ -176,9 +221,21 @@ class ManyJobs:
         for model, noted in self._known().items():
             if noted.stage is not Stage.RETRAINED:
                 if noted.job:
-                    see_cancelled(self.backend, noted.job)
-                self.memory.forget(model)
+                    self._see_cancelled(model, noted.job)
+                else:
+                    self.memory.forget(model)
         self.memory.cancelling = False
+
+    def _see_cancelled(self, model: str, job: JobId) -> None:
+        try:
+            see_cancelled(self.backend, job)
+        except OUTAGES as exc:
+            self._count(exc)
+            log.warning("Job %s, for %s, is awaited: it cannot be cancelled: %s", job, model, exc)
+            self.memory.remember(model, Noted(job))
+        else:
+            self._count(None)
+            self.memory.forget(model)
 
     def _note(self, model: str, job: JobId, outcome: JobReport | RetrainError) -> None:
         match outcome:

@@ -39,6 +39,7 @@ class Task:
 
     # The deadline is counted from here, and is not what is tried.
     start_date: datetime = datetime(2100, 1, 1, tzinfo=UTC)
+    try_number: int = 1
     max_tries: int = 0
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,11 +16,12 @@ from airflow.sdk import DAG
 from airflow_aml_retrain.demo.airflow import Home
 from airflow_aml_retrain.demo.processes import Supervisor
 from airflow_aml_retrain.errors import ServiceUnavailable
+from airflow_aml_retrain.operators import many_jobs as many_jobs_module
 from airflow_aml_retrain.operators.many import RetrainManyOperator
 from airflow_aml_retrain.operators.many_jobs import ManyJobs, by_name
 from airflow_aml_retrain.operators.many_memory import ManyMemory, Noted, Stage
 from airflow_aml_retrain.wire.conversation import Conversation
-from airflow_aml_retrain.wire.jobs import JobId
+from airflow_aml_retrain.wire.jobs import JobId, JobReport
 from airflow_aml_retrain.wire.verbs import Verbs
 from tests.operators import attempt
 from tests.operators.attempt import StateFile, Task
@@ -175,31 +177,55 @@ def test_models_that_cannot_be_told_apart_are_refused_before_anything_is_made(
 
 
 class Busy:
-    """The verbs of a service that has no time for some of the submits, by their number."""
+    """
+    The verbs of a service that has no time for some of what it is asked.
 
-    def __init__(self, verbs: Verbs, away: set[int]) -> None:
+    *away* are its submits, by their number; *unasked* and *unheard* its starts, by their number:
+    of the first it hears nothing, and to the second it only gives no answer; *unseen* its looks.
+    """
+
+    def __init__(self, verbs: Verbs, **away: set[int]) -> None:
         self._verbs = verbs
         self._away = away
-        self._asked = 0
+        self._asked = Counter[str]()
 
     def submit(self, inputs: Any, parameters: Any) -> Conversation[JobId]:
-        self._asked += 1
-        if self._asked in self._away:
-            msg = "gave up after 600 s"
-            raise ServiceUnavailable(msg)
+        self._ask("submit", "away")
         return (yield from self._verbs.submit(inputs, parameters))
+
+    def start(self, job: JobId) -> Conversation[None]:
+        self._ask("start", "unasked")
+        yield from self._verbs.start(job)
+        self._answer("start", "unheard")
+
+    def poll(self, job: JobId) -> Conversation[JobReport]:
+        self._ask("poll", "unseen")
+        return (yield from self._verbs.poll(job))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._verbs, name)
 
+    def _ask(self, what: str, how: str) -> None:
+        self._asked[what] += 1
+        self._answer(what, how)
 
-def many_jobs(desk: Desk, store: StateFile, away: set[int]) -> ManyJobs:
-    """Four models, with a service that is away for some of the submits."""
+    def _answer(self, what: str, how: str) -> None:
+        if self._asked[what] in self._away.get(how, set()):
+            msg = "gave up after 600 s"
+            raise ServiceUnavailable(msg)
+
+
+def many_jobs(desk: Desk, store: StateFile, **away: set[int]) -> ManyJobs:
+    """Four models, with a service that is away for some of what it is asked."""
     context: Any = {"task_state_store": store, "ti": Task()}
     backend = desk.world.backend(TRAINING)
-    busy: Any = Busy(backend.verbs, away)
+    busy: Any = Busy(backend.verbs, **away)
     models = by_name([model(desk, name) for name in ("a", "b", "c", "d")])
     return ManyJobs(replace(backend, verbs=busy), desk.world.store, ManyMemory(context), models)
+
+
+def failed(jobs: ManyJobs) -> list[str]:
+    return [model for model, noted in jobs.outcomes().items() if noted.failed]
 
 
 def test_one_model_that_the_service_has_no_time_for_is_that_model_s_failure(
@@ -220,26 +246,111 @@ def test_two_one_after_the_other_are_an_outage_from_which_the_next_try_goes_on(
     with pytest.raises(ServiceUnavailable):
         many_jobs(desk, store, away={2, 3}).submit(40)
 
-    again = many_jobs(desk, store, away=set())
+    again = many_jobs(desk, store)
     again.take_up()
     again.submit(40)
 
-    assert [model for model, noted in again.outcomes().items() if noted.failed] == []
+    assert failed(again) == []
     assert [job["started"] for job in made(desk, since)] == [1, 1, 1, 1]
+
+
+def test_one_job_that_cannot_be_started_is_cancelled_and_stops_no_other(
+    desk: Desk, tmp_path: Path
+) -> None:
+    jobs, since = many_jobs(desk, StateFile(tmp_path / "state"), unasked={2, 4}), now(desk)
+
+    jobs.submit(40)
+
+    assert list(jobs.under_way) == ["a", "c"]
+    assert failed(jobs) == ["b", "d"]
+    assert [job["started"] for job in made(desk, since)] == [1, 0, 1, 0]
+    assert [job["status"] for job in made(desk, since)][1::2] == ["Cancelled", "Cancelled"]
+
+
+def test_one_that_was_started_and_never_heard_of_is_awaited(desk: Desk, tmp_path: Path) -> None:
+    jobs, since = many_jobs(desk, StateFile(tmp_path / "state"), unheard={2}), now(desk)
+
+    jobs.submit(40)
+
+    assert list(jobs.under_way) == ["a", "b", "c", "d"]
+    assert [job["started"] for job in made(desk, since)] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "away", [{"unasked": {2, 3}}, {"unasked": {2}, "unseen": {1}}, {"away": {3}, "unasked": {2}}]
+)
+def test_starts_are_counted_as_submits_are_and_the_next_try_starts_what_is_left(
+    desk: Desk, tmp_path: Path, away: dict[str, set[int]]
+) -> None:
+    store, since = StateFile(tmp_path / "state"), now(desk)
+    with pytest.raises(ServiceUnavailable):
+        many_jobs(desk, store, **away).submit(40)
+
+    again = many_jobs(desk, store)
+    again.take_up()
+    again.submit(40)
+
+    assert failed(again) == []
+    assert sum(job["started"] for job in made(desk, since)) == len(again.wishes)
+
+
+def test_one_job_that_cannot_be_looked_at_is_awaited_and_stops_no_other(
+    desk: Desk, tmp_path: Path
+) -> None:
+    store, since = StateFile(tmp_path / "state"), now(desk)
+    many_jobs(desk, store).submit(2)
+
+    again = many_jobs(desk, store, unseen={1})
+    again.take_up()
+    again.submit(40)
+
+    assert "a" in again.under_way
+    assert failed(again) == again.left == []
+    assert [job["started"] for job in made(desk, since)] == [1, 1, 1, 1]
+
+
+def test_two_one_after_the_other_that_cannot_be_looked_at_are_an_outage(
+    desk: Desk, tmp_path: Path
+) -> None:
+    store = StateFile(tmp_path / "state")
+    many_jobs(desk, store).submit(2)
+
+    again = many_jobs(desk, store, unseen={1, 2})
+
+    with pytest.raises(ServiceUnavailable):
+        again.take_up()
+    assert list(again.under_way) == ["a", "b"]
+
+
+@pytest.mark.parametrize(("retries", "retrained"), [(0, ["a", "b"]), (1, ["a", "b", "c", "d"])])
+def test_an_outage_is_for_the_next_try_and_in_the_last_one_what_is_under_way_is_awaited(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, retries: int, retrained: list[str]
+) -> None:
+    backend = desk.world.backend(TRAINING)
+    busy: Any = Busy(backend.verbs, away={3, 4})
+    backend = replace(backend, verbs=busy)
+    monkeypatch.setattr(many_jobs_module, "backend_for", lambda *_: backend)
+    since = now(desk)
+
+    states = desk.run(retraining(desk, [model(desk, name) for name in "abcd"], retries=retries))
+
+    assert states == {"many": "success"}
+    assert [each["model"] for each in desk.xcom("many") if each["job"]] == retrained
+    assert [job["started"] for job in made(desk, since)] == [1] * len(retrained)
 
 
 def test_jobs_that_were_stopped_are_cancelled_and_the_next_try_takes_up_none_of_them(
     desk: Desk, tmp_path: Path
 ) -> None:
     store, since = StateFile(tmp_path / "state"), now(desk)
-    jobs = many_jobs(desk, store, away=set())
+    jobs = many_jobs(desk, store)
     blob = desk.world.store.reference(desk.container, "landing/train.csv")
     for name in ("a", "b"):
         job = jobs.backend.run(jobs.backend.verbs.submit({"input1": blob}, {}))
         jobs.memory.remember(name, Noted(job))
 
     jobs.cancel()
-    again = many_jobs(desk, store, away=set())
+    again = many_jobs(desk, store)
     again.take_up()
 
     assert [job["status"] for job in made(desk, since)] == ["Cancelled", "Cancelled"]
