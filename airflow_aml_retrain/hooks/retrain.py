@@ -11,6 +11,7 @@ from airflow.sdk import BaseHook
 from airflow_aml_retrain.client.backend import Backend
 from airflow_aml_retrain.client.sharing import Shared
 from airflow_aml_retrain.errors import NotConfigured
+from airflow_aml_retrain.hooks.connection import reading
 from airflow_aml_retrain.hooks.resource_manager import AmlResourceManagerHook
 from airflow_aml_retrain.hooks.service import AmlServiceHook
 from airflow_aml_retrain.hooks.studio import AmlStudioHook
@@ -53,12 +54,13 @@ async def abackend_for(
     """
     The same without blocking, for triggers: those that begin close together share it.
 
-    The connection is read once, by whoever of them came first. What is shared is nobody's to
-    close, and needs no closing.
+    The connection is read once, by whoever of them came first; `ServiceUnavailable` where it
+    cannot be. What is shared is nobody's to close, and needs no closing.
     """
 
     async def look_up() -> Backend:
-        conn = await BaseHook.aget_connection(conn_id)
+        with reading(conn_id):
+            conn = await BaseHook.aget_connection(conn_id)
         hook = _hook(conn_id, conn.conn_type)
         return await hook.abackend_of(conn, service or None, endpoint or None)
 

@@ -8,12 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import amask_secret, mask_secret
 
 from airflow_aml_retrain.client.blobs import BlobStore
 from airflow_aml_retrain.client.sharing import Shared
-from airflow_aml_retrain.errors import NotConfigured
+from airflow_aml_retrain.hooks.connection import reading
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -49,14 +48,11 @@ async def _connected(wasb_conn_id: str) -> "AsyncBlobs":
 
     from airflow_aml_retrain.client.async_blobs import AsyncBlobs
 
-    try:
+    with reading(wasb_conn_id):
         for secret in secrets_of(await BaseHook.aget_connection(wasb_conn_id)):
             await amask_secret(secret)
         WasbHook(wasb_conn_id)  # quiets the library's log of every request, which its twin does not
         service = await WasbAsyncHook(wasb_conn_id).get_async_conn()
-    except AirflowNotFoundException as exc:
-        msg = f"there is no connection {wasb_conn_id!r}: make it"
-        raise NotConfigured(msg) from exc
     return AsyncBlobs(service)
 
 

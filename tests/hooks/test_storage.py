@@ -8,7 +8,8 @@ from airflow.sdk import Connection
 from airflow.sdk._shared.secrets_masker import redact
 
 from airflow_aml_retrain.demo.azurite import Azurite
-from airflow_aml_retrain.hooks.storage import blob_store, secrets_of
+from airflow_aml_retrain.errors import ServiceUnavailable
+from airflow_aml_retrain.hooks.storage import blob_store, secrets_of, shared_blobs
 from tests.hooks.conftest import Connect
 
 
@@ -22,6 +23,12 @@ def test_a_storage_connection_reads_and_writes_blobs(
 
     assert store.read(container, "a/b.csv") == b"x\n1\n"
     assert redact(azurite.connection_string) == "***"
+
+
+async def test_a_connection_that_triggers_cannot_read_may_be_there_all_the_same() -> None:
+    with pytest.raises(ServiceUnavailable, match="'nowhere' could not be read"):
+        async with shared_blobs("nowhere").used():
+            pass
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import gc
 import importlib
 import json
 import pkgutil
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent
 
 import airflow_aml_retrain.triggers
 from airflow_aml_retrain.errors import DeadlineExceeded, JobFailed, WireError
+from airflow_aml_retrain.triggers import reach
 from airflow_aml_retrain.triggers.data import NewDataTrigger
 from airflow_aml_retrain.triggers.enough import EnoughDataTrigger
 from airflow_aml_retrain.triggers.events import report_of
@@ -26,6 +28,7 @@ from tests.triggers.triggerer import cut_short, until
 from tests.world import TRAINING, World, census_like
 
 PAST = 1.0
+CONNECTION = "AIRFLOW_CONN_AML_STUDIO_DEFAULT"
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +119,55 @@ async def test_an_outage_neither_fails_nor_cancels_a_healthy_job(world: World, j
     (event,) = await fired(trigger(job))
 
     assert report_of(event.payload).state is JobState.SUCCEEDED
+
+
+async def test_a_connection_that_cannot_be_read_for_a_while_ends_no_wait(
+    world: World, job: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    start(world, job)
+    monkeypatch.delenv(CONNECTION)
+    waiting = asyncio.create_task(fired(trigger(job, deadline=time.time() + 60)))
+    await until(lambda: "could not be read" in caplog.text)
+
+    monkeypatch.setenv(CONNECTION, connections(world)[CONNECTION])
+
+    (event,) = await waiting
+    assert report_of(event.payload).state is JobState.SUCCEEDED
+
+
+async def test_a_connection_that_is_never_read_is_waited_for_until_the_deadline(
+    job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(CONNECTION)
+
+    (event,) = await fired(trigger(job, deadline=PAST))
+
+    with pytest.raises(DeadlineExceeded, match="aml_studio_default"):
+        report_of(event.payload)
+
+
+async def test_without_a_deadline_patience_ends_and_the_event_says_what_could_not_be_read(
+    job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "PATIENCE", 0.5)
+    monkeypatch.delenv(CONNECTION)
+
+    (event,) = await fired(trigger(job))
+
+    with pytest.raises(WireError, match="'aml_studio_default' could not be read"):
+        report_of(event.payload)
+
+
+async def test_what_is_wrong_with_a_connection_that_was_read_is_told_at_once(
+    job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CONNECTION, '{"conn_type": "http"}')
+
+    async with asyncio.timeout(10):
+        (event,) = await fired(trigger(job, deadline=time.time() + 60))
+
+    with pytest.raises(WireError, match="expected one of type"):
+        report_of(event.payload)
 
 
 async def test_waits_that_end_or_are_cancelled_take_nothing_from_those_that_go_on(

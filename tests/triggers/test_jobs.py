@@ -1,5 +1,7 @@
 """What waiting for many jobs promises: each job's end is its own, and one client asks for all."""
 
+import asyncio
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -14,6 +16,7 @@ from tests.triggers.triggerer import cut_short, until
 from tests.world import TRAINING, World, census_like
 
 PAST: Final = 1.0
+CONNECTION: Final = "AIRFLOW_CONN_AML_STUDIO_DEFAULT"
 UNKNOWN: Final = "0" * 32
 
 
@@ -137,10 +140,26 @@ async def test_one_look_up_of_the_service_does_for_all(world: World, jobs: list[
     assert len(looks) == len({request["path"] for request in looks})
 
 
+async def test_a_connection_that_cannot_be_read_for_a_while_ends_nothing(
+    world: World,
+    jobs: list[JobId],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    start(world, *jobs)
+    monkeypatch.delenv(CONNECTION)
+    waiting = asyncio.create_task(outcomes(trigger(jobs, deadline=time.time() + 60)))
+    await until(lambda: "could not be read" in caplog.text)
+
+    monkeypatch.setenv(CONNECTION, connections(world)[CONNECTION])
+
+    assert await waiting == dict.fromkeys(jobs, JobState.SUCCEEDED)
+
+
 async def test_where_nothing_can_be_asked_no_job_is_said_to_have_failed(
     world: World, jobs: list[JobId], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_AML_STUDIO_DEFAULT", '{"conn_type": "aml_studio"}')
+    monkeypatch.setenv(CONNECTION, '{"conn_type": "aml_studio"}')
 
     with pytest.raises(ServiceUnavailable, match="region"):
         await outcomes(trigger(jobs))
