@@ -146,7 +146,7 @@ def test_no_more_jobs_are_under_way_than_there_are_places(desk: Desk) -> None:
     assert max(at_once) <= 2
 
 
-def test_what_has_not_ended_in_time_is_cancelled_and_the_rest_is_not_begun(desk: Desk) -> None:
+def test_once_time_is_up_nothing_is_begun(desk: Desk) -> None:
     since = now(desk)
     models = [model(desk, name) for name in ("a", "b", "c")]
 
@@ -154,7 +154,7 @@ def test_what_has_not_ended_in_time_is_cancelled_and_the_rest_is_not_begun(desk:
 
     assert states == {"many": "failed"}
     assert ["not by the deadline" in why for why in becoming(desk).values()] == [True] * 3
-    assert [job["status"] for job in made(desk, since) if job["started"]] == []
+    assert made(desk, since) == []
 
 
 @pytest.mark.parametrize(
@@ -339,15 +339,33 @@ def test_an_outage_is_for_the_next_try_and_in_the_last_one_what_is_under_way_is_
     assert [job["started"] for job in made(desk, since)] == [1] * len(retrained)
 
 
+def made_ready(desk: Desk, jobs: ManyJobs, *models: str) -> None:
+    """Create and remember a job for each of *models*, and start none: so it waits for ever."""
+    blob = desk.world.store.reference(desk.container, "landing/train.csv")
+    for name in models:
+        job = jobs.backend.run(jobs.backend.verbs.submit({"input1": blob}, {}))
+        jobs.memory.remember(name, Noted(job))
+
+
+def test_what_has_not_ended_in_time_is_cancelled_and_the_rest_is_not_begun(
+    desk: Desk, tmp_path: Path
+) -> None:
+    jobs, since = many_jobs(desk, StateFile(tmp_path / "state")), now(desk)
+    made_ready(desk, jobs, "a", "b")
+
+    jobs.give_up("not by the deadline")
+    jobs.submit(40)
+
+    assert [job["status"] for job in made(desk, since)] == ["Cancelled", "Cancelled"]
+    assert [noted.why for noted in jobs.outcomes().values()] == ["not by the deadline"] * 4
+
+
 def test_jobs_that_were_stopped_are_cancelled_and_the_next_try_takes_up_none_of_them(
     desk: Desk, tmp_path: Path
 ) -> None:
     store, since = StateFile(tmp_path / "state"), now(desk)
     jobs = many_jobs(desk, store)
-    blob = desk.world.store.reference(desk.container, "landing/train.csv")
-    for name in ("a", "b"):
-        job = jobs.backend.run(jobs.backend.verbs.submit({"input1": blob}, {}))
-        jobs.memory.remember(name, Noted(job))
+    made_ready(desk, jobs, "a", "b")
 
     jobs.cancel()
     again = many_jobs(desk, store)

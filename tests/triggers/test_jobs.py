@@ -76,6 +76,15 @@ async def test_it_fires_with_what_has_ended_once_that_is_enough(
     assert await outcomes(trigger(jobs, enough=1)) == {jobs[0]: JobState.SUCCEEDED}
 
 
+async def test_once_it_has_fired_it_asks_no_more(world: World, jobs: list[JobId]) -> None:
+    start(world, jobs[0])
+    before = asyncio.all_tasks()
+
+    await outcomes(trigger(jobs, enough=1))
+
+    await until(lambda: asyncio.all_tasks() <= before)
+
+
 async def test_it_lingers_after_the_first_end_and_no_longer(
     world: World, jobs: list[JobId]
 ) -> None:
