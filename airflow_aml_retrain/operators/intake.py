@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow_aml_retrain.client.arrivals import Arrivals
 from airflow_aml_retrain.client.consumption import Learner, Share
 from airflow_aml_retrain.client.intake import Intake
+from airflow_aml_retrain.errors import BadInput
 from airflow_aml_retrain.triggers.ended import ended
 
 if TYPE_CHECKING:
@@ -35,11 +36,21 @@ def share_of(
     """
     What this run learns from: by its earlier tries, else everything by now.
 
-    Raises `AirflowSkipException` if the run was woken by an event and all is consumed already.
+    Raises `AirflowSkipException` if the run was woken by an event and all is consumed already, and
+    `BadInput` if more was than is there.
     """
     run = context["dag_run"]
     told = _told(context, intake.arrivals, wasb_conn_id)
+    # Before the ledger is read, which only grows: another run may be given more meanwhile.
+    consumed = intake.consumption.consumed()
     delivered = intake.delivered(until=until, at_least=told, takes_stock=takes_stock)
+    if until is None and delivered.number < consumed:
+        msg = (
+            f"{intake.consumer} has learned up to batch {consumed}, and the ledger has no "
+            f"{intake.arrivals.manifest(delivered.number + 1)}: restore what is missing, or, if "
+            f"it was begun anew, delete {intake.consumption.document} to have all learned again"
+        )
+        raise BadInput(msg)
     is_woken = run.run_type == _WOKEN
     share = intake.consumption.share(
         learner,

@@ -319,6 +319,18 @@ def test_a_failed_task_of_another_group_makes_nothing_new(states: dict[str, str]
     assert ended(share) is Ended.FAILED
 
 
+def test_an_account_of_a_ledger_that_is_no_more_skips_nothing(field: Field) -> None:
+    field.arrive("one", range(50))
+    field.arrive("two", range(50, 100))
+    field.prepare("r1", 2)
+    for number in (1, 2):
+        field.store.delete(*split_path(field.arrivals.manifest(number)))
+    field.deliver()
+
+    with pytest.raises(BadInput, match=r"d has learned up to batch 2, and .* no .*/00000002.json"):
+        field.prepare("r2", 1)
+
+
 def test_while_airflow_does_not_say_how_a_run_ended_nothing_is_skipped(
     field: Field, states: dict[str, str]
 ) -> None:
