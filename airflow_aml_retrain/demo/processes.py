@@ -12,10 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
+
+import psutil
 
 from airflow_aml_retrain.demo import reaper
 
@@ -132,8 +135,13 @@ class Supervisor:
     def lose(self, running: Running) -> None:
         """Kill all of one process's session at one stroke, as a machine is lost: no bad news."""
         self._running.remove(running)
-        for process in reaper.members({running.pid}):
-            process.kill()
+        # Looked up anew: one that was starting another has one more, and each takes time to go.
+        while left := reaper.members({running.pid}):
+            for process in left:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            running.process.wait()
+            psutil.wait_procs([each for each in left if each.pid != running.pid], timeout=0.1)
         running.process.wait()
         self._order(f"-{running.pid}")
 

@@ -36,6 +36,21 @@ signal.pause()
 """,
 ]
 
+# What holds much takes its time to go.
+FAMILY = [
+    sys.executable,
+    "-c",
+    """
+import os, signal
+for _ in range(40):
+    if os.fork() == 0:
+        held = bytearray(16 * 1024 * 1024)
+        held[::4096] = b"x" * len(held[::4096])
+        signal.pause()
+signal.pause()
+""",
+]
+
 # A shell that starts the tests in the background lets them, and all below, ignore SIGINT.
 UNDERTAKING = """
 import signal
@@ -91,6 +106,18 @@ def test_what_is_lost_on_purpose_is_gone_with_all_below_it_and_is_no_bad_news(
         assert not reaper.members({parent.pid})
         with pytest.raises(NotReady):
             supervisor.wait_for("bad news", lambda: None, timeout=0.5)
+
+
+def test_what_is_lost_on_purpose_is_waited_for_however_long_it_takes_to_go(tmp_path: Path) -> None:
+    with Supervisor(tmp_path) as supervisor:
+        family = supervisor.start("family", FAMILY)
+        supervisor.wait_for(
+            "the family", lambda: len(reaper.members({family.pid})) == 41 or None, timeout=20
+        )
+
+        supervisor.lose(family)
+
+        assert not reaper.members({family.pid})
 
 
 def test_what_does_not_come_about_is_named(tmp_path: Path) -> None:
