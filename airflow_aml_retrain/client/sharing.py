@@ -1,7 +1,7 @@
 """
 What the triggers of one event loop share: one look-up, one token, one `Backend`.
 
-Law: weak in the loop, for sockets and locks belong to one; weak in what is shared, which lives
+Law: weak in the loop, for sockets and tasks belong to one; weak in what is shared, which lives
 only as long as somebody uses it. So a key that was read is forgotten with its last user. Whoever
 comes while a look-up is under way shares what comes of it, trouble too: of a thousand that begin
 while a service hangs, none waits for the time-outs of those before it. Whoever comes later looks
@@ -62,7 +62,7 @@ class Shared(Generic[T]):
         look_ups = self._here().look_ups
         mine = look_ups.get(key)
         if mine is None:
-            mine = look_ups[key] = _LookUp(asyncio.create_task(self._kept(key, look_up)))
+            mine = look_ups[key] = _LookUp(asyncio.create_task(self._looked_up(key, look_up)))
         mine.waiting += 1
         try:
             # A task of its own: who came first may leave first.
@@ -75,7 +75,7 @@ class Shared(Generic[T]):
                 del look_ups[key]
                 mine.task.cancel()
 
-    async def _kept(self, key: Hashable, look_up: Callable[[], Awaitable[T]]) -> T:
+    async def _looked_up(self, key: Hashable, look_up: Callable[[], Awaitable[T]]) -> T:
         value = await look_up()
         here = self._here()
         here.values[key] = value

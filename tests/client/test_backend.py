@@ -26,6 +26,19 @@ def backend_of(server: Loopback) -> Backend:
     return service_backend(ServiceSettings(server.url + PATH, Secret("k3y")))
 
 
+def hanging(server: Loopback) -> tuple[Semaphore, Event]:
+    """Have *server* say of each request that it has arrived, and answer when it may."""
+    arrived, may_answer = Semaphore(0), Event()
+
+    def script(heard: Heard) -> Reply:
+        arrived.release()
+        may_answer.wait(10)
+        return Say({"StatusCode": "Running"})
+
+    server.script = script
+    return arrived, may_answer
+
+
 def training(server: Loopback) -> None:
     """Have *server* create, start and finish one job, with a hiccup in the middle."""
     polls: list[Reply] = [Say(None, 503), Say({"StatusCode": "Finished"})]
@@ -129,14 +142,7 @@ async def test_of_a_crowd_no_more_requests_are_made_than_are_under_way(
     server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "AT_ONCE", 3)
-    arrived, may_answer = Semaphore(0), Event()
-
-    def script(heard: Heard) -> Reply:
-        arrived.release()
-        may_answer.wait(10)
-        return Say({"StatusCode": "Running"})
-
-    server.script = script
+    arrived, may_answer = hanging(server)
     backend = backend_of(server)
     crowd = [asyncio.create_task(backend.arun(backend.verbs.poll(JOB))) for _ in range(20)]
     for _ in range(3):
@@ -153,16 +159,9 @@ async def test_a_service_that_hangs_keeps_nobody_from_another(
     server: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "AT_ONCE", 2)
-    arrived, may_answer = Semaphore(0), Event()
-
-    def hangs(heard: Heard) -> Reply:
-        arrived.release()
-        may_answer.wait(10)
-        return Say({"StatusCode": "Running"})
-
-    server.script = hangs
-    hanging = backend_of(server)
-    crowd = [asyncio.create_task(hanging.arun(hanging.verbs.poll(JOB))) for _ in range(5)]
+    arrived, may_answer = hanging(server)
+    away = backend_of(server)
+    crowd = [asyncio.create_task(away.arun(away.verbs.poll(JOB))) for _ in range(5)]
     for _ in range(2):
         assert await asyncio.to_thread(arrived.acquire, timeout=10)
 
